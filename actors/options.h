@@ -1,0 +1,54 @@
+/* The daemon's options (protocol section 9), read from flags and environment; immutable once the actors run. */
+#ifndef HOODY_TUNNEL_OPTIONS_H
+#define HOODY_TUNNEL_OPTIONS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct option_list {
+    char **items; /* owned, owned strings */
+    size_t count;
+};
+
+struct option_address {
+    char ip[INET6_ADDRSTRLEN]; /* numeric */
+    uint16_t port;
+};
+
+/* C types of the option kinds. */
+typedef bool option_flag;
+typedef char *option_text; /* owned, never NULL */
+typedef struct option_address option_address;
+typedef uint64_t option_count;
+typedef uint64_t option_duration; /* milliseconds */
+typedef uint64_t option_size;     /* bytes */
+typedef struct option_list option_list;
+typedef uint32_t option_choice; /* index into the words */
+
+struct options {
+#define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help) option_##kind name;
+#include "options.def"
+#undef OPTION
+};
+
+enum options_verdict {
+    OPTIONS_OK,
+    OPTIONS_HELP,    /* --help */
+    OPTIONS_VERSION, /* --version */
+    OPTIONS_BAD,     /* ret_error holds one clear line that names the flag or variable and what it takes */
+};
+
+/* Defaults only. false: out of memory. */
+bool options_init(struct options *options);
+/* Defaults, then HOODY_TUNNEL_<FLAG> variables of `environment` (NULL-terminated, "NAME=value"), then the flags of argv[1..]. */
+enum options_verdict options_read(struct options *options, int argc, char *const argv[], char *const environment[],
+                                  char *ret_error, size_t error_capacity);
+void options_done(struct options *options);
+
+struct evbuffer;
+/* The text of --help. */
+void options_print_help(struct evbuffer *out);
+
+#endif
