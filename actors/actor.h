@@ -1,5 +1,5 @@
-/* The runtime of the actors that own no sockets: a mailbox, a clock, a state, and one turn of them. The thread's loop and the
- * tests drive the very same turn; time is an argument. */
+/* The runtime of the actors that own no sockets: a mailbox, a clock, a state, and one turn of them. The thread's loop
+ * and the tests drive the very same turn; time is an argument. */
 #ifndef HOODY_TUNNEL_ACTOR_H
 #define HOODY_TUNNEL_ACTOR_H
 
@@ -16,12 +16,13 @@ struct actor_spec {
     void (*destroy)(void **p_self);
     /* now_ms: monotonic milliseconds. */
     void (*on_message)(void *self, const struct message *message, uint64_t now_ms);
-    /* Timers that are due by now. Returns when to be called again (monotonic ms), UINT64_MAX: when a message changes that. Called
-     * after each burst of messages too. NULL: no timers. */
+    /* Timers that are due by now. Returns when to be called again (monotonic ms), UINT64_MAX: when a message changes
+     * that. Called after each burst of messages too. NULL: no timers. */
     uint64_t (*on_time)(void *self, uint64_t now_ms);
 };
 
-/* Handles all messages that wait, then the timers. Returns when to be called again. */
+/* Handles the messages that wait, MAILBOX_BURST of them at most, then the timers. Returns when to be called again
+ * unless a message comes before (the poll for one sees those that were left). */
 uint64_t actor_turn(const struct actor_spec *spec, void *self, struct mailbox *mailbox, uint64_t now_ms);
 
 /* What a CZMQ actor thread gets; lives in the starter until the thread has signalled. */
@@ -31,7 +32,10 @@ struct actor_start {
     const struct log *log;
     uint32_t shard;
 };
-/* zactor_fn: signals 0 when ready, 1 when it could not start; runs until $TERM. args is a struct actor_start. */
+/* zactor_fn: signals 0 when ready, 1 when it could not start; runs until $TERM. args is a struct actor_start.
+ * zactor_new takes that signal and keeps it to itself: a starter that must know pings the actor, and sees either the
+ * answer or the pipe's second signal, which says that the thread has ended (poll for it, zactor_destroy wants to
+ * receive it). */
 void actor_thread(zsock_t *pipe, void *args);
 
 uint64_t monotonic_ms(void);
