@@ -28,42 +28,49 @@ static json_t *load_amended(struct span json, json_error_t *error)
     return root;
 }
 
-static void explain_load(struct payload_reader *reader, const json_error_t *error)
+static const char *explain(const json_error_t *error)
 {
     enum json_error_code code = json_error_code(error);
-    reader->verdict = PAYLOAD_NOT_JSON;
     if (code == json_error_duplicate_key)
-        reader->why = "payload has a duplicate key";
-    else if (code == json_error_stack_overflow)
-        reader->why = "payload is nested too deeply";
-    else
-        reader->why = "payload is not JSON";
+        return "payload has a duplicate key";
+    if (code == json_error_stack_overflow)
+        return "payload is nested too deeply";
+    return "payload is not JSON";
 }
 
-const json_t *payload_reader_init(struct payload_reader *reader, struct span json)
+/* NULL: `ret_why` says why. */
+static json_t *load_object(struct span json, const char **ret_why)
 {
-    *reader = (struct payload_reader){.verdict = PAYLOAD_OK};
-    if (json.length == 0) {
-        reader->verdict = PAYLOAD_NOT_JSON;
-        reader->why = "payload is empty";
+    *ret_why = "payload is empty";
+    if (json.length == 0)
         return NULL;
-    }
+    *ret_why = "payload is not JSON";
+    /* Jansson skips a raw NUL that follows a number or a literal. */
+    if (memchr(json.data, '\0', json.length))
+        return NULL;
     json_error_t error;
     json_t *root = load(json.data, json.length, &error);
     if (!root && may_be_json_all_the_same(&error))
         root = load_amended(json, &error);
     if (!root) {
-        explain_load(reader, &error);
+        *ret_why = explain(&error);
         return NULL;
     }
     if (!json_is_object(root)) {
         json_decref(root);
-        reader->verdict = PAYLOAD_NOT_JSON;
-        reader->why = "payload is not a JSON object";
+        *ret_why = "payload is not a JSON object";
         return NULL;
     }
-    reader->root = root;
     return root;
+}
+
+const json_t *payload_reader_init(struct payload_reader *reader, struct span json)
+{
+    *reader = (struct payload_reader){.verdict = PAYLOAD_OK};
+    reader->root = load_object(json, &reader->why);
+    if (!reader->root)
+        reader->verdict = PAYLOAD_NOT_JSON;
+    return reader->root;
 }
 
 enum payload_verdict payload_reader_done(struct payload_reader *reader, const char **ret_why)

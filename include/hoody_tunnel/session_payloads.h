@@ -1,7 +1,7 @@
 /* The JSON payloads of sessions and bindings: HELLO..., JOIN..., SHARD_MAP, REISSUE_JOIN_TICKETS, BIND..., UNBIND...,
  * GOAWAY, BIND_REVOKED (protocol sections 3, 4, 5, 7). Encoders take valid UTF-8 and return a malloc'd NUL-terminated
- * string, NULL: out of memory. Decoders leave their output untouched unless they return PAYLOAD_OK; `_done` frees what an
- * output owns and takes zeroed ones. A message or reason that is absent is read as "". */
+ * string, NULL: out of memory. Decoders leave their output untouched unless they return PAYLOAD_OK; `_done` frees what
+ * an output owns and takes zeroed ones. A message or reason that is absent is read as "". */
 #ifndef HOODY_TUNNEL_SESSION_PAYLOADS_H
 #define HOODY_TUNNEL_SESSION_PAYLOADS_H
 
@@ -22,8 +22,8 @@ struct hello {
     uint32_t max_connections; /* 0: not said; more than fits: 2^32-1 */
     char *resume_session;     /* the id as sent, not yet trusted; NULL: none */
     bool has_auth;
-    char *token;        /* auth.token when auth.kind is "bearer"; NULL: none. Other kinds are not looked into */
-    char *client_name;  /* NULL: none */
+    char *token;       /* auth.token when auth.kind is "bearer"; NULL: none. Other kinds are not looked into */
+    char *client_name; /* NULL: none */
     char *client_version;
 };
 void hello_done(struct hello *hello);
@@ -48,7 +48,7 @@ struct hello_ok {
     uint32_t stream_window;
     uint32_t session_window;
     uint32_t max_streams;
-    enum subprotocol subprotocol;  /* v1: the next two are not written */
+    enum subprotocol subprotocol; /* v1: the next two are not written */
     uint32_t connections_granted;
     struct join_ticket *join_tickets;
     size_t join_ticket_count;
@@ -82,7 +82,7 @@ struct shard_map {
     struct shard {
         uint32_t index;
         bool is_attached;
-    } *shards; /* owned by whoever filled it; malloc'd by the decoder */
+    } * shards; /* owned by whoever filled it; malloc'd by the decoder */
     size_t count;
 };
 void shard_map_done(struct shard_map *map);
@@ -105,13 +105,13 @@ const char *bind_kind_name(enum bind_kind kind); /* "http", "tcp", "other" */
 const char *bind_mode_name(enum bind_mode mode); /* "expose", "pull", "other" */
 
 struct bind_request {
-    int64_t client_ref; /* clientBindRef; absent or not an integer: PAYLOAD_INVALID, a protocol error */
+    int64_t client_ref;  /* clientBindRef; absent or not an integer: PAYLOAD_INVALID, a protocol error */
     enum bind_kind kind; /* other or absent: BIND_KIND_OTHER, refused by policy, not here */
     enum bind_mode mode;
     int64_t container_port; /* as sent; BIND_PORT_NOT_A_PORT when it is no integer; absent: the same */
     char *label;            /* NULL: none */
     bool takeover;
-    char *host;             /* NULL: none; BIND_HOST_NOT_A_HOST when it is no string, is empty or holds a NUL */
+    char *host; /* NULL: none; BIND_HOST_NOT_A_HOST when it is no string, is empty or holds a NUL */
 };
 #define BIND_PORT_NOT_A_PORT INT64_C(-1)
 #define BIND_HOST_NOT_A_HOST "?" /* refused by policy, as any other host that is no loopback address */

@@ -9,7 +9,7 @@ struct field_list {
     struct field_pair {
         char *name;  /* NUL-terminated UTF-8 */
         char *value; /* NUL-terminated UTF-8 */
-    } *pairs;
+    } * pairs;
     size_t count;
     size_t capacity;
 };
@@ -33,8 +33,9 @@ struct stream_open {
     char *peer_address; /* ip:port */
 };
 void stream_open_done(struct stream_open *open);
-/* Appends the JSON to `out` in one piece; returns its bytes, or 0 when out of memory. All strings are valid UTF-8; an http
- * one has a method and a target; peer_address NULL is not written. The caller refuses one over 65,536 bytes (431). */
+/* Appends the JSON to `out` in one piece; returns its bytes, or 0 when out of memory. All strings are valid UTF-8; an
+ * http one has a method and a target; peer_address NULL is not written. The caller refuses one over 65,536 bytes (431).
+ */
 size_t stream_open_encode(const struct stream_open *open, struct evbuffer *out);
 /* Required: kind and bindId, for http also method and target; the rest is empty, false or 0 when absent. */
 enum payload_verdict stream_open_decode(struct span json, struct stream_open *ret_open, const char **ret_why);
@@ -47,8 +48,8 @@ struct response_head {
 void response_head_done(struct response_head *head);
 size_t response_head_encode(const struct response_head *head, struct evbuffer *out);
 /* PAYLOAD_INVALID: JSON, but a status outside 100..599, headers that are no pairs of strings, final:false with a status
- * that is no interim 1xx (101 is final), final:true with one. `final` absent: true; `headers` absent: none. A pair with a
- * NUL in it is dropped, as section 6 has it. */
+ * that is no interim 1xx (101 is final), final:true with one. `final` absent: true; `headers` absent: none. A pair with
+ * a NUL in it is dropped, as section 6 has it. */
 enum payload_verdict response_head_decode(struct span json, struct response_head *ret_head, const char **ret_why);
 
 #endif
