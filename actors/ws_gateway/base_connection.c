@@ -1,0 +1,338 @@
+#include "base_connection.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "browser_guard.h"
+#include "driver_connection.h"
+#include "http_answer.h"
+#include "id_table.h"
+#include "tcp_socket.h"
+#include "tunnel_handshake.h"
+
+enum {
+    BASE_CONNECTIONS_MAX = 256, /* they live from the reserve of descriptors, not from the budget */
+    API_BODY_MAX = 65536,       /* a body has no meaning to the API; more of it is not even read */
+    REFUSAL_LINGER_MS = 2000,
+};
+
+enum base_phase { BASE_READING, BASE_AWAITS_ANSWER, BASE_GONE };
+
+struct base_connection {
+    struct gateway *gateway;
+    uint64_t id;
+    struct bufferevent *socket;
+    struct http_reader *reader;
+    struct evbuffer *body; /* drained as it comes */
+    size_t body_bytes;     /* of the current request */
+    struct event *deadline;
+    enum base_phase phase;
+    struct http_answer_request request; /* what its answer must know */
+    bool request_ended;
+    bool peer_is_loopback;
+    char peer[ADDRESS_TEXT_MAX];
+    char peer_ip[ADDRESS_IP_MAX];
+};
+
+static struct evbuffer *output_of(struct base_connection *connection)
+{
+    return bufferevent_get_output(connection->socket);
+}
+
+/* ---- birth and death
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void bury_connection(void *object)
+{
+    struct base_connection *connection = object;
+    tcp_socket_close(&connection->socket);
+    http_reader_destroy(&connection->reader);
+    if (connection->body)
+        evbuffer_free(connection->body);
+    if (connection->deadline)
+        event_free(connection->deadline);
+    free(connection);
+}
+
+static void forget(struct base_connection *connection)
+{
+    connection->phase = BASE_GONE;
+    event_del(connection->deadline);
+    id_table_remove(connection->gateway->base_connections, connection->id);
+    gateway_bury(connection->gateway, connection, bury_connection);
+}
+
+static void close_gracefully(struct base_connection *connection)
+{
+    tcp_socket_linger(connection->gateway, &connection->socket, REFUSAL_LINGER_MS);
+    forget(connection);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct base_connection *connection = arg;
+    if (http_reader_in_message(connection->reader) && connection->phase == BASE_READING)
+        http_answer_own(connection->request, 408, "", "the request did not arrive in time", true,
+                        output_of(connection));
+    close_gracefully(connection);
+}
+
+static void set_deadline(struct base_connection *connection, uint64_t ms)
+{
+    struct timeval after = gateway_timeval(ms);
+    event_add(connection->deadline, &after);
+}
+
+/* Says no to a connection of which nothing was read. */
+static void refuse_connection(struct gateway *gateway, evutil_socket_t fd, uint16_t status, const char *text)
+{
+    struct http_answer_request request = {.version_minor = 1};
+    struct bufferevent *socket = tcp_socket_new(gateway->loop, fd);
+    if (!socket)
+        return;
+    http_answer_own(request, status, "", text, true, bufferevent_get_output(socket));
+    tcp_socket_linger(gateway, &socket, REFUSAL_LINGER_MS);
+}
+
+static void on_readable(struct bufferevent *socket, void *arg);
+static void on_socket_event(struct bufferevent *socket, short what, void *arg);
+
+void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const struct sockaddr *peer)
+{
+    if (!gateway_trusts(gateway, peer)) {
+        refuse_connection(gateway, fd, 403, "");
+        return;
+    }
+    if (zhashx_size(gateway->base_connections) >= BASE_CONNECTIONS_MAX) {
+        refuse_connection(gateway, fd, 503, "too many connections");
+        return;
+    }
+    struct base_connection *connection = calloc(1, sizeof *connection);
+    if (!connection) {
+        evutil_closesocket(fd);
+        return;
+    }
+    connection->gateway = gateway;
+    connection->id = gateway_next_connection_id(gateway).value;
+    connection->socket = tcp_socket_new(gateway->loop, fd);
+    connection->reader = http_reader_new(HTTP_REQUESTS);
+    connection->body = evbuffer_new();
+    connection->deadline = evtimer_new(gateway->loop, on_deadline, connection);
+    if (!connection->socket || !connection->reader || !connection->body || !connection->deadline) {
+        bury_connection(connection);
+        return;
+    }
+    connection->request.version_minor = 1;
+    connection->peer_is_loopback = address_is_loopback(peer);
+    address_print(peer, connection->peer);
+    address_print_ip(peer, connection->peer_ip);
+    id_table_add(gateway->base_connections, &connection->id, connection);
+    bufferevent_setcb(connection->socket, on_readable, NULL, on_socket_event, connection);
+    bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    set_deadline(connection, gateway->options->head_timeout);
+}
+
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static void read_requests(struct base_connection *connection);
+
+static void refuse(struct base_connection *connection, uint16_t status, const char *fields, const char *text)
+{
+    http_answer_own(connection->request, status, fields, text, true, output_of(connection));
+    close_gracefully(connection);
+}
+
+void base_connection_answered(struct gateway *gateway, const struct message_api_answered *answered)
+{
+    struct base_connection *connection = id_table_find(gateway->base_connections, answered->connection.value);
+    if (!connection || connection->phase != BASE_AWAITS_ANSWER)
+        return;
+    char fields[128] = "";
+    if (answered->allow[0] != '\0')
+        (void)snprintf(fields, sizeof fields, "Allow: %s\r\n", answered->allow);
+    bool closes = !connection->request.keeps_alive || !connection->request_ended;
+    http_answer_own_body(connection->request, (uint16_t)answered->status, fields, answered->content_type,
+                         answered->body, closes, output_of(connection));
+    if (closes) {
+        close_gracefully(connection);
+        return;
+    }
+    connection->phase = BASE_READING;
+    set_deadline(connection, gateway->options->keepalive_timeout);
+    bufferevent_enable(connection->socket, EV_READ);
+    read_requests(connection);
+}
+
+/* ---- requests
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static char *copy_text(struct span span)
+{
+    return strndup(span.length > 0 ? (const char *)span.data : "", span.length);
+}
+
+static struct span field_value(const struct http_head *head, const char *name)
+{
+    const struct http_field *field = http_head_field(head, name);
+    return field ? field->value : span_of(NULL, 0);
+}
+
+static void ask_admin(struct base_connection *connection, const struct http_head *head)
+{
+    struct gateway *gateway = connection->gateway;
+    char *method = copy_text(head->method);
+    char *target = copy_text(head->target);
+    char *host = copy_text(head->host);
+    char *origin = copy_text(field_value(head, "origin"));
+    char *user_agent = copy_text(field_value(head, "user-agent"));
+    connection->phase = BASE_AWAITS_ANSWER;
+    bool sent =
+        method && target && host && origin && user_agent &&
+        mailbox_send(gateway->mailbox,
+                     MESSAGE_OF(api_request, .shard = gateway->shard, .connection = {connection->id}, .method = method,
+                                .target = target, .host = host, .has_origin = http_head_field(head, "origin") != NULL,
+                                .origin = origin, .peer_ip = connection->peer_ip, .user_agent = user_agent));
+    free(method);
+    free(target);
+    free(host);
+    free(origin);
+    free(user_agent);
+    if (!sent)
+        refuse(connection, 503, "Retry-After: 1\r\n", "the API is not answering");
+}
+
+static void upgrade(struct base_connection *connection, const struct tunnel_handshake *handshake, struct span bearer)
+{
+    evbuffer_add_printf(output_of(connection),
+                        "HTTP/1.1 101 Switching Protocols\r\n"
+                        "Upgrade: websocket\r\n"
+                        "Connection: Upgrade\r\n"
+                        "Sec-WebSocket-Accept: %s\r\n"
+                        "Sec-WebSocket-Protocol: %s\r\n"
+                        "\r\n",
+                        handshake->accept, subprotocol_name(handshake->subprotocol));
+    bufferevent_setcb(connection->socket, NULL, NULL, NULL, NULL);
+    driver_connection_begin(connection->gateway, &connection->socket, handshake->subprotocol, connection->peer, bearer);
+    forget(connection);
+}
+
+static void on_connect_request(struct base_connection *connection, const struct http_head *head)
+{
+    const struct options *options = connection->gateway->options;
+    const struct http_field *origin = http_head_field(head, "origin");
+    if (!browser_guard_admits_host(head->host, connection->peer_is_loopback, options->admin_hosts.items,
+                                   options->admin_hosts.count)) {
+        refuse(connection, 403, "", "this Host is not served here; name it with --admin-host\n");
+        return;
+    }
+    if (origin &&
+        !browser_guard_admits_origin(origin->value, options->allowed_origins.items, options->allowed_origins.count)) {
+        refuse(connection, 403, "", "this Origin may not connect; name it with --allow-origin\n");
+        return;
+    }
+    struct tunnel_handshake handshake;
+    tunnel_handshake_check(head, &handshake);
+    if (handshake.status != 101)
+        refuse(connection, handshake.status, handshake.fields, handshake.text);
+    else if (!connection->gateway->accepting)
+        refuse(connection, 503, "Retry-After: 5\r\n", "the kit is shutting down\n");
+    else
+        upgrade(connection, &handshake, tunnel_handshake_bearer(head));
+}
+
+static void on_head(struct base_connection *connection)
+{
+    const struct http_head *head = http_reader_head(connection->reader);
+    connection->request = (struct http_answer_request){
+        .is_head = span_equals(head->method, "HEAD"),
+        .version_minor = head->version_minor,
+        .keeps_alive = head->keeps_alive,
+    };
+    connection->request_ended = false;
+    connection->body_bytes = 0;
+    if (tunnel_handshake_is_for(head))
+        on_connect_request(connection, head);
+    else
+        ask_admin(connection, head);
+}
+
+static void on_body(struct base_connection *connection)
+{
+    connection->body_bytes += evbuffer_get_length(connection->body);
+    evbuffer_drain(connection->body, evbuffer_get_length(connection->body));
+    if (connection->body_bytes > API_BODY_MAX)
+        refuse(connection, 413, "", "the API takes no bodies");
+}
+
+/* One event of the reader. false: nothing more to read now. */
+static bool read_one(struct base_connection *connection)
+{
+    struct evbuffer *in = bufferevent_get_input(connection->socket);
+    struct http_error error;
+    switch (http_reader_read(connection->reader, in, connection->body, API_BODY_MAX)) {
+    case HTTP_HEAD:
+        on_head(connection);
+        return true;
+    case HTTP_BODY:
+        on_body(connection);
+        return true;
+    case HTTP_END:
+        connection->request_ended = true;
+        return true;
+    case HTTP_BAD:
+        error = http_reader_error(connection->reader);
+        refuse(connection, error.status, "", error.text);
+        return false;
+    case HTTP_MORE:
+        break;
+    }
+    return false;
+}
+
+static bool may_read(const struct base_connection *connection)
+{
+    /* One request at a time: the next one waits for this one's answer. */
+    return connection->phase == BASE_READING || (connection->phase == BASE_AWAITS_ANSWER && !connection->request_ended);
+}
+
+static void read_requests(struct base_connection *connection)
+{
+    while (may_read(connection) && read_one(connection))
+        ;
+    if (connection->phase == BASE_AWAITS_ANSWER && connection->request_ended &&
+        evbuffer_get_length(bufferevent_get_input(connection->socket)) > API_BODY_MAX)
+        bufferevent_disable(connection->socket, EV_READ);
+}
+
+static void on_readable(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    read_requests(arg);
+}
+
+static void on_socket_event(struct bufferevent *socket, short what, void *arg)
+{
+    (void)socket;
+    struct base_connection *connection = arg;
+    if (what & BEV_EVENT_ERROR) {
+        tcp_socket_close(&connection->socket);
+        forget(connection);
+    } else if ((what & BEV_EVENT_EOF) && connection->phase == BASE_READING) {
+        close_gracefully(connection);
+    } else if (what & BEV_EVENT_EOF) {
+        connection->request.keeps_alive = false; /* half-closed: it still gets its answer */
+    }
+}
+
+void base_connections_destroy(struct gateway *gateway)
+{
+    struct base_connection *connection = NULL;
+    while ((connection = zhashx_first(gateway->base_connections)))
+        close_gracefully(connection);
+}

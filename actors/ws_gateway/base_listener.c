@@ -1,0 +1,73 @@
+#include "base_listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base_connection.h"
+#include "listener.h"
+
+struct base_listener {
+    struct gateway *gateway;
+    struct evconnlistener *listener;
+    struct event *accept_again;
+};
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int peer_length,
+                      void *arg)
+{
+    (void)listener;
+    (void)peer_length;
+    struct base_listener *base = arg;
+    base_connection_accept(base->gateway, fd, peer);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct base_listener *base = arg;
+    evconnlistener_enable(base->listener);
+}
+
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct base_listener *base = arg;
+    GATEWAY_LOG(base->gateway, LOG_LEVEL_WARN, "accept-failed", "listen=%s:%u reason=\"%s\"",
+                base->gateway->options->listen.ip, base->gateway->options->listen.port, strerror(errno));
+    evconnlistener_disable(listener);
+    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
+    event_add(base->accept_again, &pause);
+}
+
+struct base_listener *base_listener_new(struct gateway *gateway)
+{
+    const option_address *address = &gateway->options->listen;
+    struct base_listener *base = calloc(1, sizeof *base);
+    if (!base)
+        return NULL;
+    base->gateway = gateway;
+    base->accept_again = evtimer_new(gateway->loop, on_accept_again, base);
+    base->listener = listener_open(gateway, address->ip, address->port, on_accept, base, 0);
+    if (!base->listener || !base->accept_again) {
+        GATEWAY_LOG(gateway, LOG_LEVEL_ERROR, "listen-failed", "cannot listen on %s:%u: %s", address->ip, address->port,
+                    strerror(errno));
+        base_listener_destroy(&base);
+        return NULL;
+    }
+    evconnlistener_set_error_cb(base->listener, on_accept_error);
+    return base;
+}
+
+void base_listener_destroy(struct base_listener **p_listener)
+{
+    struct base_listener *base = *p_listener;
+    if (!base)
+        return;
+    *p_listener = NULL;
+    if (base->listener)
+        evconnlistener_free(base->listener);
+    if (base->accept_again)
+        event_free(base->accept_again);
+    free(base);
+}

@@ -1,0 +1,205 @@
+#include "binding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver_connection.h"
+#include "id_table.h"
+#include "listener.h"
+#include "session_payloads.h"
+#include "tcp_socket.h"
+#include "tunnel_session.h"
+#include "visitor.h"
+
+static struct binding *find(struct gateway *gateway, struct bind_id id)
+{
+    return id_table_find(gateway->bindings, id.value);
+}
+
+struct tunnel_session *binding_session(const struct binding *binding)
+{
+    struct driver_connection *connection = id_table_find(binding->gateway->drivers, binding->owner.value);
+    return connection ? connection->session : NULL;
+}
+
+/* ---- birth and death
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void bury_binding(void *object)
+{
+    struct binding *binding = object;
+    event_free(binding->accept_again);
+    free(binding);
+}
+
+static void close_port(struct binding *binding)
+{
+    if (!binding->listener)
+        return;
+    evconnlistener_free(binding->listener);
+    binding->listener = NULL;
+    gateway_give_permit(binding->gateway);
+}
+
+static void forget(struct binding *binding)
+{
+    close_port(binding);
+    event_del(binding->accept_again);
+    id_table_remove(binding->gateway->bindings, binding->id);
+    gateway_bury(binding->gateway, binding, bury_binding);
+}
+
+void binding_remove_visitor(struct binding *binding, struct visitor *visitor)
+{
+    TAILQ_REMOVE(&binding->visitors, visitor, binding_link);
+    if (!binding->listener && TAILQ_EMPTY(&binding->visitors))
+        forget(binding);
+}
+
+/* ---- accepting
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int peer_length,
+                      void *arg)
+{
+    (void)listener;
+    (void)peer_length;
+    visitor_accept(arg, fd, peer);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct binding *binding = arg;
+    if (binding->listener && binding->gateway->accepting)
+        evconnlistener_enable(binding->listener);
+}
+
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct binding *binding = arg;
+    GATEWAY_LOG(binding->gateway, LOG_LEVEL_WARN, "accept-failed", "bind=%u port=%u reason=\"%s\"",
+                (unsigned)binding->id, binding->port, strerror(errno));
+    evconnlistener_disable(listener);
+    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
+    event_add(binding->accept_again, &pause);
+}
+
+/* ---- the registry's messages
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void report_failure(struct gateway *gateway, const struct message_open_listener *open, int error,
+                           const char *text)
+{
+    GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "listen-failed", "bind=%u address=%s port=%u reason=\"%s\"",
+                open->binding.value, open->address, open->port, text);
+    mailbox_send(gateway->mailbox, MESSAGE_OF(listener_failed, .shard = gateway->shard, .binding = open->binding,
+                                              .address_in_use = error == EADDRINUSE, .text = text));
+}
+
+void binding_open(struct gateway *gateway, const struct message_open_listener *open)
+{
+    struct binding *binding = calloc(1, sizeof *binding);
+    if (!binding || !gateway_take_permit(gateway)) {
+        free(binding);
+        report_failure(gateway, open, EMFILE, "no file descriptors left in the budget");
+        return;
+    }
+    binding->gateway = gateway;
+    binding->id = open->binding.value;
+    binding->owner = open->connection;
+    TAILQ_INIT(&binding->visitors);
+    binding->accept_again = evtimer_new(gateway->loop, on_accept_again, binding);
+    if (binding->accept_again)
+        binding->listener = listener_open(gateway, open->address, open->port, on_accept, binding, LEV_OPT_DISABLED);
+    if (!binding->listener) {
+        int error = errno;
+        report_failure(gateway, open, error, binding->accept_again ? strerror(error) : "out of memory");
+        gateway_give_permit(gateway);
+        if (binding->accept_again)
+            event_free(binding->accept_again);
+        free(binding);
+        return;
+    }
+    evconnlistener_set_error_cb(binding->listener, on_accept_error);
+    binding->port = listener_port(binding->listener);
+    id_table_add(gateway->bindings, &binding->id, binding);
+    mailbox_send(gateway->mailbox,
+                 MESSAGE_OF(listener_opened, .shard = gateway->shard, .binding = open->binding, .port = binding->port));
+}
+
+void binding_serve(struct gateway *gateway, const struct message_bound *bound)
+{
+    struct binding *binding = find(gateway, bound->binding);
+    if (binding && binding->listener && gateway->accepting)
+        evconnlistener_enable(binding->listener);
+}
+
+static void tell_revoked(struct gateway *gateway, struct connection_id owner, uint32_t bind, const char *reason)
+{
+    struct driver_connection *connection = id_table_find(gateway->drivers, owner.value);
+    if (connection && connection->session)
+        driver_connection_send_json(connection, FRAME_BIND_REVOKED, bind_revoked_encode(bind, reason));
+}
+
+void binding_transfer(struct gateway *gateway, const struct message_transfer_listener *transfer)
+{
+    struct binding *binding = find(gateway, transfer->old_binding);
+    if (!binding)
+        return;
+    struct visitor *next = NULL;
+    for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
+        next = TAILQ_NEXT(visitor, binding_link);
+        visitor_lose_stream(visitor, CODE_BIND_TAKEOVER, "the port was taken over by another driver");
+    }
+    tell_revoked(gateway, binding->owner, transfer->old_binding.value, transfer->reason);
+    id_table_remove(gateway->bindings, binding->id);
+    binding->id = transfer->binding.value;
+    binding->owner = transfer->connection;
+    id_table_add(gateway->bindings, &binding->id, binding);
+}
+
+void binding_close(struct gateway *gateway, const struct message_close_listener *close)
+{
+    struct binding *binding = find(gateway, close->binding);
+    if (binding) {
+        close_port(binding);
+        struct visitor *next = NULL;
+        for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
+            next = TAILQ_NEXT(visitor, binding_link);
+            visitor_evict(visitor, close->streams_may_end);
+        }
+        /* Evicted visitors have taken the binding along with the last of them. */
+        binding = find(gateway, close->binding);
+        if (binding && TAILQ_EMPTY(&binding->visitors))
+            forget(binding);
+    }
+    mailbox_send(gateway->mailbox, MESSAGE_OF(listener_closed, .shard = gateway->shard, .binding = close->binding));
+}
+
+/* ---- all at once
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+void binding_pause_all(struct gateway *gateway)
+{
+    for (struct binding *binding = zhashx_first(gateway->bindings); binding; binding = zhashx_next(gateway->bindings))
+        if (binding->listener)
+            evconnlistener_disable(binding->listener);
+}
+
+void binding_destroy_all(struct gateway *gateway)
+{
+    struct binding *binding = NULL;
+    while ((binding = zhashx_first(gateway->bindings))) {
+        close_port(binding);
+        struct visitor *visitor = NULL;
+        while ((visitor = TAILQ_FIRST(&binding->visitors)))
+            visitor_evict(visitor, false);
+        if (id_table_find(gateway->bindings, binding->id) == binding)
+            forget(binding);
+    }
+}

@@ -1,0 +1,40 @@
+/* One port held by a session: its listener and its visitors. Who may hold it is the binding-registry's decision. */
+#ifndef HOODY_TUNNEL_BINDING_H
+#define HOODY_TUNNEL_BINDING_H
+
+#include <event2/listener.h>
+#include <sys/queue.h>
+
+#include "gateway.h"
+#include "message.h"
+
+struct visitor;
+struct tunnel_session;
+
+struct binding {
+    struct gateway *gateway;
+    uint64_t id;                     /* bind id, as a key */
+    struct connection_id owner;      /* the connection of the session that serves it */
+    struct evconnlistener *listener; /* NULL: the port is closed, the last visitors finish their exchanges */
+    uint16_t port;
+    TAILQ_HEAD(, visitor) visitors;
+    struct event *accept_again; /* after the process ran out of descriptors */
+};
+
+/* Handlers of the binding-registry's messages. */
+void binding_open(struct gateway *gateway, const struct message_open_listener *open);
+void binding_serve(struct gateway *gateway, const struct message_bound *bound);
+void binding_transfer(struct gateway *gateway, const struct message_transfer_listener *transfer);
+void binding_close(struct gateway *gateway, const struct message_close_listener *close);
+
+/* stop_accepting: no new visitors on any port. */
+void binding_pause_all(struct gateway *gateway);
+/* At the gateway's end. */
+void binding_destroy_all(struct gateway *gateway);
+
+/* The live session that serves it; NULL: none now. */
+struct tunnel_session *binding_session(const struct binding *binding);
+/* A visitor is gone. */
+void binding_remove_visitor(struct binding *binding, struct visitor *visitor);
+
+#endif

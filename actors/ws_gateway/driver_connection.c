@@ -1,0 +1,507 @@
+#include "driver_connection.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "id_table.h"
+#include "tcp_socket.h"
+#include "tunnel_session.h"
+
+enum {
+    HELLO_BYTES_MAX = 4096,
+    OUTPUT_HIGH = 262144,   /* no more DATA beyond: a small request must not wait behind megabytes */
+    OUTPUT_LOW = 65536,     /* more DATA again */
+    OUTPUT_FLOOD = 1048576, /* the driver is not read from until it has read: a flood of pings must not pile up pongs */
+    OUTPUT_STALLED = 8388608, /* no new streams beyond */
+    CLOSE_TIMEOUT_MS = 1000,  /* for the peer's close frame (protocol section 1) */
+    GOODBYE_LINGER_MS = 1000,
+    PING_TOKEN_BYTES = 8,
+};
+
+static size_t output_length(const struct driver_connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_output(connection->socket));
+}
+
+/* ---- birth and death
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void on_readable(struct bufferevent *socket, void *arg);
+static void on_writable(struct bufferevent *socket, void *arg);
+static void on_socket_event(struct bufferevent *socket, short what, void *arg);
+static void on_deadline(evutil_socket_t fd, short what, void *arg);
+
+static void bury_connection(void *object)
+{
+    struct driver_connection *connection = object;
+    tcp_socket_close(&connection->socket);
+    websocket_reader_done(&connection->reader);
+    frame_batch_done(&connection->batch);
+    if (connection->message)
+        evbuffer_free(connection->message);
+    if (connection->deadline)
+        event_free(connection->deadline);
+    free(connection->bearer);
+    free(connection);
+}
+
+static bool connection_init(struct driver_connection *connection, struct bufferevent *socket, struct span bearer)
+{
+    return websocket_reader_init(&connection->reader, WEBSOCKET_SERVER, TUNNEL_MESSAGE_MAX) &&
+           frame_batch_init(&connection->batch, WEBSOCKET_SERVER, bufferevent_get_output(socket)) &&
+           (connection->message = evbuffer_new()) &&
+           (connection->deadline = evtimer_new(connection->gateway->loop, on_deadline, connection)) &&
+           (connection->bearer = strndup(bearer.length > 0 ? (const char *)bearer.data : "", bearer.length));
+}
+
+static void set_deadline(struct driver_connection *connection, uint64_t ms)
+{
+    struct timeval after = gateway_timeval(ms);
+    event_add(connection->deadline, &after);
+}
+
+void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_socket, enum subprotocol subprotocol,
+                             const char *peer, struct span bearer)
+{
+    struct driver_connection *connection = NULL;
+    if (gateway->pre_auth_count < gateway->options->max_pre_auth_connections)
+        connection = calloc(1, sizeof *connection);
+    if (connection)
+        connection->gateway = gateway;
+    if (!connection || !connection_init(connection, *p_socket, bearer)) {
+        GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", peer,
+                    connection ? "out of memory" : "too many connections without HELLO");
+        if (connection)
+            bury_connection(connection);
+        tcp_socket_linger(gateway, p_socket, GOODBYE_LINGER_MS);
+        return;
+    }
+    connection->id = gateway_next_connection_id(gateway).value;
+    connection->socket = *p_socket;
+    *p_socket = NULL;
+    connection->subprotocol = subprotocol;
+    connection->phase = DRIVER_AWAITS_HELLO;
+    connection->last_heard_ms = monotonic_ms();
+    (void)snprintf(connection->peer, sizeof connection->peer, "%s", peer);
+    gateway->pre_auth_count++;
+    id_table_add(gateway->drivers, &connection->id, connection);
+
+    tcp_socket_tune_driver(connection->socket);
+    bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
+    bufferevent_set_timeouts(connection->socket, NULL, NULL);
+    bufferevent_setwatermark(connection->socket, EV_WRITE, OUTPUT_LOW, 0);
+    bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    set_deadline(connection, gateway->options->hello_timeout);
+    on_readable(connection->socket, connection); /* the HELLO may have come with the upgrade */
+}
+
+static void leave_pre_auth(struct driver_connection *connection)
+{
+    if (connection->phase == DRIVER_AWAITS_HELLO || connection->phase == DRIVER_AWAITS_DECISION)
+        connection->gateway->pre_auth_count--;
+}
+
+static void report_closed(struct driver_connection *connection, uint16_t close_code, enum driver_ending ending)
+{
+    if (!connection->is_known)
+        return;
+    connection->is_known = false;
+    mailbox_send(connection->gateway->mailbox,
+                 MESSAGE_OF(connection_closed, .shard = connection->gateway->shard, .connection = {connection->id},
+                            .close_code = close_code, .driver_goaway = ending == DRIVER_ENDED_BY_GOAWAY,
+                            .kit_ended = ending == DRIVER_ENDED_BY_KIT));
+}
+
+/* The session is over, whatever still happens to the socket. */
+static void detach(struct driver_connection *connection, uint16_t close_code, enum driver_ending ending)
+{
+    tunnel_session_destroy(&connection->session, CODE_STREAM_CLOSED, "the tunnel's driver has left");
+    report_closed(connection, close_code, ending);
+}
+
+static void forget(struct driver_connection *connection)
+{
+    struct gateway *gateway = connection->gateway;
+    leave_pre_auth(connection);
+    connection->phase = DRIVER_GONE;
+    if (connection->has_permit)
+        gateway_give_permit(gateway);
+    connection->has_permit = false;
+    if (connection->is_unflushed)
+        TAILQ_REMOVE(&gateway->unflushed, connection, unflushed_link);
+    connection->is_unflushed = false;
+    event_del(connection->deadline);
+    id_table_remove(gateway->drivers, connection->id);
+    gateway_bury(gateway, connection, bury_connection);
+}
+
+static void drop(struct driver_connection *connection, uint16_t close_code)
+{
+    if (connection->phase == DRIVER_GONE)
+        return;
+    detach(connection, close_code, DRIVER_ENDED_BY_PEER);
+    tcp_socket_close(&connection->socket);
+    forget(connection);
+}
+
+void driver_connection_drop(struct driver_connection *connection)
+{
+    drop(connection, WEBSOCKET_CLOSE_ABNORMAL);
+}
+
+/* Sends what is written, then FIN; the connection itself is forgotten. */
+static void let_go(struct driver_connection *connection)
+{
+    bufferevent_setcb(connection->socket, NULL, NULL, NULL, NULL);
+    tcp_socket_linger(connection->gateway, &connection->socket, GOODBYE_LINGER_MS);
+    forget(connection);
+}
+
+/* ---- sending
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+void driver_connection_mark_unflushed(struct driver_connection *connection)
+{
+    if (connection->is_unflushed || connection->phase == DRIVER_GONE || connection->phase == DRIVER_CLOSING)
+        return;
+    connection->is_unflushed = true;
+    TAILQ_INSERT_TAIL(&connection->gateway->unflushed, connection, unflushed_link);
+    gateway_wake_turn_end(connection->gateway);
+}
+
+void driver_connection_flush(struct driver_connection *connection)
+{
+    if (connection->session)
+        tunnel_session_pump(connection->session);
+    frame_batch_seal(&connection->batch);
+    if (output_length(connection) > OUTPUT_FLOOD)
+        bufferevent_disable(connection->socket, EV_READ);
+}
+
+bool driver_connection_has_room(const struct driver_connection *connection)
+{
+    return output_length(connection) + evbuffer_get_length(connection->batch.message) < OUTPUT_HIGH;
+}
+
+bool driver_connection_is_stalled(const struct driver_connection *connection)
+{
+    return output_length(connection) > OUTPUT_STALLED;
+}
+
+void driver_connection_send_json(struct driver_connection *connection, enum frame_type type, char *json)
+{
+    if (json) {
+        frame_batch_add(&connection->batch, type, 0, span_of_string(json));
+        driver_connection_mark_unflushed(connection);
+    }
+    free(json);
+}
+
+void driver_connection_send_goaway(struct driver_connection *connection, enum error_code code, const char *message)
+{
+    driver_connection_send_json(connection, FRAME_GOAWAY, goaway_encode(code, message));
+}
+
+void driver_connection_probe(struct driver_connection *connection)
+{
+    if (connection->phase != DRIVER_LIVE)
+        return;
+    struct gateway *gateway = connection->gateway;
+    uint64_t now = monotonic_ms();
+    uint8_t token[PING_TOKEN_BYTES];
+    memcpy(token, &now, sizeof token);
+    frame_batch_add(&connection->batch, FRAME_PING, 0, span_of(token, sizeof token));
+    driver_connection_mark_unflushed(connection);
+    mailbox_send(gateway->mailbox,
+                 MESSAGE_OF(connection_probed, .shard = gateway->shard, .connection = {connection->id},
+                            .silence_ms = now - connection->last_heard_ms,
+                            .active_streams = connection->session->stream_count,
+                            .streams_opened = connection->session->streams_opened));
+}
+
+static void write_close(struct driver_connection *connection, uint16_t close_code, const char *reason)
+{
+    frame_batch_seal(&connection->batch);
+    websocket_write_close(WEBSOCKET_SERVER, close_code, reason, bufferevent_get_output(connection->socket));
+    leave_pre_auth(connection);
+    connection->phase = DRIVER_CLOSING;
+    set_deadline(connection, CLOSE_TIMEOUT_MS);
+    bufferevent_enable(connection->socket, EV_READ);
+}
+
+void driver_connection_end(struct driver_connection *connection, bool sends_goaway, enum error_code code,
+                           const char *message, uint16_t close_code, enum driver_ending ending)
+{
+    if (connection->phase == DRIVER_CLOSING || connection->phase == DRIVER_GONE)
+        return;
+    GATEWAY_LOG(connection->gateway, LOG_LEVEL_INFO, "driver-ended",
+                "session=%s peer=%s code=%d close=%u reason=\"%s\"",
+                connection->session ? connection->session->id.text : "", connection->peer, (int)code, close_code,
+                message ? message : "");
+    detach(connection, close_code, ending);
+    if (sends_goaway)
+        driver_connection_send_goaway(connection, code, message ? message : error_code_text(code));
+    write_close(connection, close_code, message ? message : "");
+}
+
+void driver_connection_fail(struct driver_connection *connection, enum error_code code, const char *why)
+{
+    if (connection->phase == DRIVER_CLOSING || connection->phase == DRIVER_GONE)
+        return;
+    connection->gateway->counts.driver_errors[code]++;
+    driver_connection_end(connection, true, code, why, WEBSOCKET_CLOSE_PROTOCOL_ERROR, DRIVER_ENDED_BY_KIT);
+    let_go(connection); /* the peer was at fault: its close frame is not waited for */
+}
+
+/* ---- handshake
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static void refuse_silently(struct driver_connection *connection, const char *why)
+{
+    GATEWAY_LOG(connection->gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", connection->peer, why);
+    detach(connection, WEBSOCKET_CLOSE_ABNORMAL, DRIVER_ENDED_BY_KIT);
+    let_go(connection);
+}
+
+static void ask_to_join(struct driver_connection *connection, struct span join)
+{
+    connection->is_known = false; /* a connection that joins has no session of its own to close */
+    mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
+                                                          .connection = {connection->id}, .join = join));
+}
+
+static void ask_to_open(struct driver_connection *connection, struct span hello)
+{
+    connection->is_known = true;
+    mailbox_send(connection->gateway->mailbox,
+                 MESSAGE_OF(open_session, .shard = connection->gateway->shard, .connection = {connection->id},
+                            .peer = connection->peer, .subprotocol = connection->subprotocol,
+                            .bearer = connection->bearer, .hello = hello));
+}
+
+static void on_first_message(struct driver_connection *connection)
+{
+    struct frame_walk walk;
+    struct frame_header header;
+    struct frame_error error;
+    frame_walk_begin(&walk, SIDE_DRIVER);
+    if (evbuffer_get_length(connection->message) > HELLO_BYTES_MAX) {
+        refuse_silently(connection, "the first message is over 4 KiB");
+        return;
+    }
+    if (frame_walk_next(&walk, connection->message, &header, &error) != FRAME_OK) {
+        refuse_silently(connection, "the first message is no frame");
+        return;
+    }
+    bool joins = header.type == FRAME_JOIN && connection->subprotocol == SUBPROTOCOL_V2;
+    if ((header.type != FRAME_HELLO && !joins) || evbuffer_get_length(connection->message) != header.length) {
+        refuse_silently(connection, "the first message is not exactly one HELLO");
+        return;
+    }
+    if (!gateway_take_permit(connection->gateway)) {
+        driver_connection_end(connection, false, CODE_RESOURCE_EXHAUSTED, "no file descriptors left",
+                              WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
+        return;
+    }
+    connection->has_permit = true;
+    connection->phase = DRIVER_AWAITS_DECISION;
+    event_del(connection->deadline);
+    bufferevent_disable(connection->socket, EV_READ); /* what comes next is for the session to be */
+    struct span payload = span_of(evbuffer_pullup(connection->message, -1), header.length);
+    if (joins)
+        ask_to_join(connection, payload);
+    else
+        ask_to_open(connection, payload);
+}
+
+void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened)
+{
+    if (connection->phase != DRIVER_AWAITS_DECISION)
+        return;
+    connection->session = tunnel_session_new(connection, opened);
+    if (!connection->session) {
+        driver_connection_end(connection, true, CODE_INTERNAL_ERROR, "out of memory", WEBSOCKET_CLOSE_TRY_LATER,
+                              DRIVER_ENDED_BY_KIT);
+        return;
+    }
+    leave_pre_auth(connection);
+    connection->phase = DRIVER_LIVE;
+    frame_batch_add(&connection->batch, FRAME_HELLO_OK, 0, opened->hello_ok);
+    frame_batch_seal(&connection->batch); /* old drivers lose a STREAM_OPEN that shares its message */
+    bufferevent_enable(connection->socket, EV_READ);
+    on_readable(connection->socket, connection);
+}
+
+void driver_connection_refused(struct driver_connection *connection, const struct message_session_refused *refused)
+{
+    if (connection->phase != DRIVER_AWAITS_DECISION)
+        return;
+    connection->is_known = false; /* whoever refused it knows */
+    if (refused->close_code == 0) {
+        refuse_silently(connection, refused->close_reason);
+        return;
+    }
+    if (refused->sends_goaway)
+        driver_connection_send_goaway(connection, (enum error_code)refused->goaway_code, refused->goaway_message);
+    write_close(connection, (uint16_t)refused->close_code, refused->close_reason);
+}
+
+void driver_connection_join_refused(struct driver_connection *connection, const struct message_join_refused *refused)
+{
+    if (connection->phase != DRIVER_AWAITS_DECISION)
+        return;
+    if (refused->join_err.length == 0) {
+        refuse_silently(connection, "JOIN does not parse");
+        return;
+    }
+    frame_batch_add(&connection->batch, FRAME_JOIN_ERR, 0, refused->join_err);
+    write_close(connection, WEBSOCKET_CLOSE_NORMAL, "");
+}
+
+/* ---- receiving
+ * -------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_message(struct driver_connection *connection)
+{
+    connection->last_heard_ms = monotonic_ms();
+    switch (connection->phase) {
+    case DRIVER_AWAITS_HELLO:
+        on_first_message(connection);
+        break;
+    case DRIVER_LIVE:
+        tunnel_session_receive(connection->session, connection->message);
+        break;
+    case DRIVER_AWAITS_DECISION:
+    case DRIVER_CLOSING:
+    case DRIVER_GONE:
+        break;
+    }
+    evbuffer_drain(connection->message, evbuffer_get_length(connection->message));
+}
+
+static void on_close_frame(struct driver_connection *connection)
+{
+    uint16_t code = connection->reader.close_code;
+    if (connection->phase != DRIVER_CLOSING) {
+        uint16_t echoed = code == WEBSOCKET_CLOSE_NO_CODE ? 0 : code;
+        detach(connection, code, DRIVER_ENDED_BY_PEER);
+        write_close(connection, echoed, "");
+    }
+    let_go(connection);
+}
+
+static void on_text(struct driver_connection *connection)
+{
+    switch (connection->phase) {
+    case DRIVER_AWAITS_HELLO:
+    case DRIVER_AWAITS_DECISION:
+        refuse_silently(connection, "text frames not allowed");
+        break;
+    case DRIVER_LIVE:
+        driver_connection_fail(connection, CODE_PROTOCOL_ERROR, "text frames not allowed");
+        break;
+    case DRIVER_CLOSING:
+        let_go(connection);
+        break;
+    case DRIVER_GONE:
+        break;
+    }
+}
+
+static void on_broken_framing(struct driver_connection *connection)
+{
+    uint16_t close_code = connection->reader.close_code;
+    if (connection->phase != DRIVER_LIVE) {
+        refuse_silently(connection, connection->reader.why);
+        return;
+    }
+    enum error_code code = close_code == WEBSOCKET_CLOSE_TOO_BIG ? CODE_FRAME_SIZE : CODE_PROTOCOL_ERROR;
+    connection->gateway->counts.driver_errors[code]++;
+    driver_connection_end(connection, true, code, connection->reader.why, close_code, DRIVER_ENDED_BY_KIT);
+    let_go(connection);
+}
+
+/* Handles one event of the WebSocket. false: nothing more to read now. */
+static bool read_one(struct driver_connection *connection)
+{
+    struct evbuffer *in = bufferevent_get_input(connection->socket);
+    struct websocket_reader *reader = &connection->reader;
+    switch (websocket_read(reader, in, connection->message)) {
+    case WEBSOCKET_MORE:
+        return false;
+    case WEBSOCKET_MESSAGE:
+        on_message(connection);
+        return true;
+    case WEBSOCKET_TEXT_BEGUN:
+    case WEBSOCKET_TEXT_MESSAGE:
+        on_text(connection);
+        return false;
+    case WEBSOCKET_PINGED:
+        websocket_write_control(WEBSOCKET_SERVER, WEBSOCKET_PONG, span_of(reader->control, reader->control_length),
+                                bufferevent_get_output(connection->socket));
+        return true;
+    case WEBSOCKET_PONGED:
+        connection->last_heard_ms = monotonic_ms();
+        return true;
+    case WEBSOCKET_CLOSED:
+        on_close_frame(connection);
+        return false;
+    case WEBSOCKET_BAD:
+        on_broken_framing(connection);
+        return false;
+    }
+    return false;
+}
+
+static bool may_read(const struct driver_connection *connection)
+{
+    return connection->phase == DRIVER_AWAITS_HELLO || connection->phase == DRIVER_LIVE ||
+           connection->phase == DRIVER_CLOSING;
+}
+
+static void on_readable(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct driver_connection *connection = arg;
+    while (may_read(connection) && read_one(connection) && may_read(connection))
+        if (output_length(connection) > OUTPUT_FLOOD) {
+            bufferevent_disable(connection->socket, EV_READ);
+            return;
+        }
+}
+
+static void on_writable(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct driver_connection *connection = arg;
+    if (connection->phase == DRIVER_LIVE && tunnel_session_has_ready(connection->session))
+        driver_connection_mark_unflushed(connection);
+    if (may_read(connection) && !(bufferevent_get_enabled(connection->socket) & EV_READ)) {
+        bufferevent_enable(connection->socket, EV_READ);
+        on_readable(connection->socket, connection);
+    }
+}
+
+static void on_socket_event(struct bufferevent *socket, short what, void *arg)
+{
+    (void)socket;
+    (void)what;
+    struct driver_connection *connection = arg;
+    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+        drop(connection, WEBSOCKET_CLOSE_ABNORMAL);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct driver_connection *connection = arg;
+    if (connection->phase == DRIVER_AWAITS_HELLO)
+        refuse_silently(connection, "no HELLO in time");
+    else
+        let_go(connection);
+}

@@ -1,0 +1,79 @@
+/* One WebSocket to a driver, from the 101 to the last byte of the goodbye. */
+#ifndef HOODY_TUNNEL_DRIVER_CONNECTION_H
+#define HOODY_TUNNEL_DRIVER_CONNECTION_H
+
+#include "frame_batch.h"
+#include "gateway.h"
+#include "message.h"
+#include "session_payloads.h"
+#include "websocket.h"
+
+struct tunnel_session;
+
+enum driver_phase {
+    DRIVER_AWAITS_HELLO,    /* upgraded; counts against the pre-auth cap */
+    DRIVER_AWAITS_DECISION, /* the session-manager was asked */
+    DRIVER_LIVE,
+    DRIVER_CLOSING, /* our close frame is written, the peer's is awaited */
+    DRIVER_GONE,
+};
+
+/* Whose fault the end is: what connection_closed tells the session-manager. */
+enum driver_ending {
+    DRIVER_ENDED_BY_PEER, /* dropped, or a close frame */
+    DRIVER_ENDED_BY_GOAWAY,
+    DRIVER_ENDED_BY_KIT, /* end_session, or the driver broke the protocol */
+};
+
+struct driver_connection {
+    struct gateway *gateway;
+    uint64_t id;
+    struct bufferevent *socket;
+    enum driver_phase phase;
+    enum subprotocol subprotocol;
+    char peer[ADDRESS_TEXT_MAX];
+    char *bearer; /* of the upgrade's Authorization; never logged */
+    struct websocket_reader reader;
+    struct evbuffer *message; /* the one being handled */
+    struct frame_batch batch;
+    struct event *deadline;         /* HELLO timeout, later the close timeout */
+    struct tunnel_session *session; /* while live */
+    uint64_t last_heard_ms;
+    bool is_known; /* the session-manager was told of it, and awaits connection_closed */
+    bool has_permit;
+    bool is_unflushed;
+    TAILQ_ENTRY(driver_connection) unflushed_link;
+};
+
+/* Takes a socket on which the 101 has been written, `peer` and `bearer` ("" for none) are copied. When the pre-auth cap
+ * is full, the socket is closed. */
+void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_socket, enum subprotocol subprotocol,
+                             const char *peer, struct span bearer);
+/* At the gateway's end. */
+void driver_connection_drop(struct driver_connection *connection);
+
+/* Answers of the session-manager. */
+void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened);
+void driver_connection_refused(struct driver_connection *connection, const struct message_session_refused *refused);
+void driver_connection_join_refused(struct driver_connection *connection, const struct message_join_refused *refused);
+void driver_connection_probe(struct driver_connection *connection);
+
+/* Frames were added to the batch: send them at the turn's end. */
+void driver_connection_mark_unflushed(struct driver_connection *connection);
+void driver_connection_flush(struct driver_connection *connection);
+/* The output is short enough for more DATA. */
+bool driver_connection_has_room(const struct driver_connection *connection);
+/* The driver takes nothing off its socket: opening more streams would only pile up. */
+bool driver_connection_is_stalled(const struct driver_connection *connection);
+
+/* A session frame with a JSON payload; `json` may be NULL (out of memory): then nothing is sent. Frees it. */
+void driver_connection_send_json(struct driver_connection *connection, enum frame_type type, char *json);
+void driver_connection_send_goaway(struct driver_connection *connection, enum error_code code, const char *message);
+
+/* The driver broke the protocol: GOAWAY with the code and why, close 1002 (protocol section 2), session over. */
+void driver_connection_fail(struct driver_connection *connection, enum error_code code, const char *why);
+/* Session over: GOAWAY when asked for, then a close frame with that code. */
+void driver_connection_end(struct driver_connection *connection, bool sends_goaway, enum error_code code,
+                           const char *message, uint16_t close_code, enum driver_ending ending);
+
+#endif

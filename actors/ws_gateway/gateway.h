@@ -1,0 +1,88 @@
+/* The state that all parts of the ws-gateway share, and the loop's services. Private to actors/ws_gateway/. */
+#ifndef HOODY_TUNNEL_GATEWAY_H
+#define HOODY_TUNNEL_GATEWAY_H
+
+#include <czmq.h>
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "actor.h"
+#include "cidr.h"
+#include "ids.h"
+#include "log.h"
+#include "mailbox.h"
+#include "options.h"
+
+struct binding;
+struct driver_connection;
+struct base_connection;
+struct lingering;
+struct visitor;
+
+enum { GATEWAY_RESET_CODES = 16, GATEWAY_ANSWER_CLASSES = 6 };
+
+struct gateway_counts {
+    uint64_t streams_opened;
+    uint64_t streams_active;
+    uint64_t bytes_to_drivers; /* DATA payload */
+    uint64_t bytes_to_visitors;
+    uint64_t resets_sent[GATEWAY_RESET_CODES];
+    uint64_t resets_received[GATEWAY_RESET_CODES];
+    uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */
+    uint64_t driver_errors[GATEWAY_RESET_CODES];
+};
+
+struct gateway {
+    uint32_t shard;
+    const struct options *options;
+    const struct log *log;
+    struct mailbox *mailbox;
+    struct event_base *loop;
+
+    struct cidr *trusted; /* --trusted-source */
+    size_t trusted_count;
+
+    uint64_t connections_made;  /* makes connection ids */
+    zhashx_t *drivers;          /* struct driver_connection by connection id */
+    zhashx_t *base_connections; /* struct base_connection by connection id */
+    zhashx_t *bindings;         /* struct binding by bind id */
+    unsigned pre_auth_count;    /* upgraded, not let in yet */
+    int64_t fd_permits;         /* left of the budget */
+    bool accepting;             /* false: draining, no new drivers or visitors */
+    bool terminating;           /* $TERM came: the loop ends when the last goodbye is said */
+
+    LIST_HEAD(, lingering) lingering;
+    unsigned lingering_count;
+    TAILQ_HEAD(, visitor) paused_visitors;
+    struct event *paused_sweep;
+    TAILQ_HEAD(, driver_connection) unflushed; /* have frames to send at the turn's end */
+    struct grave *graves;                      /* freed at the turn's end */
+    size_t grave_count;
+    size_t grave_capacity;
+    struct event *turn_end;
+
+    struct gateway_counts counts;
+};
+
+/* Frees `object` with bury(object) at the end of this turn of the loop: nothing is freed inside its own callback chain.
+ */
+void gateway_bury(struct gateway *gateway, void *object, void (*bury)(void *object));
+/* Makes sure that the turn's end is handled: driver connections flushed, graves emptied. */
+void gateway_wake_turn_end(struct gateway *gateway);
+
+struct connection_id gateway_next_connection_id(struct gateway *gateway);
+/* Loopback, or in --trusted-source. */
+bool gateway_trusts(const struct gateway *gateway, const struct sockaddr *peer);
+
+/* One permit of the fd budget; false: none left. Each taken permit is given back exactly once. */
+bool gateway_take_permit(struct gateway *gateway);
+void gateway_give_permit(struct gateway *gateway);
+
+static inline struct timeval gateway_timeval(uint64_t ms)
+{
+    return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+}
+
+#define GATEWAY_LOG(gateway, level, event, ...) log_line((gateway)->log, level, "ws-gateway", event, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,210 @@
+/* The driver's frames on a live session: one handler a frame, in the order of proto/frame_types.def. */
+#include <event2/buffer.h>
+#include <stdlib.h>
+
+#include "driver_connection.h"
+#include "id_table.h"
+#include "tunnel_session.h"
+
+/* The frame's payload, contiguous; removed from the message by the caller. */
+static struct span payload_of(struct evbuffer *message, struct frame_header header)
+{
+    return span_of(header.length > 0 ? evbuffer_pullup(message, (ev_ssize_t)header.length) : NULL, header.length);
+}
+
+static void on_bind(struct tunnel_session *session, struct span payload)
+{
+    struct driver_connection *connection = session->primary;
+    struct bind_request request = {0};
+    const char *why = NULL;
+    if (bind_request_decode(payload, &request, &why) != PAYLOAD_OK) {
+        driver_connection_fail(connection, CODE_PROTOCOL_ERROR, why ? why : "BIND is no JSON object");
+        return;
+    }
+    mailbox_send(session->gateway->mailbox,
+                 MESSAGE_OF(bind, .shard = session->gateway->shard, .connection = {connection->id},
+                            .client_ref = request.client_ref, .kind = request.kind, .mode = request.mode,
+                            .port = request.container_port, .host = request.host, .label = request.label,
+                            .takeover = request.takeover));
+    bind_request_done(&request);
+}
+
+static void on_unbind(struct tunnel_session *session, struct span payload)
+{
+    struct driver_connection *connection = session->primary;
+    uint32_t bind = 0;
+    const char *why = NULL;
+    if (unbind_decode(payload, &bind, &why) != PAYLOAD_OK) {
+        driver_connection_fail(connection, CODE_PROTOCOL_ERROR, why ? why : "UNBIND is no JSON object");
+        return;
+    }
+    mailbox_send(session->gateway->mailbox, MESSAGE_OF(unbind, .shard = session->gateway->shard,
+                                                       .connection = {connection->id}, .binding = {bind}));
+}
+
+/* No tickets are ever free on a session of one connection. */
+static void on_reissue_join_tickets(struct tunnel_session *session)
+{
+    frame_batch_add(&session->primary->batch, FRAME_REISSUE_JOIN_TICKETS, 0, span_of_string("{\"joinTickets\":[]}"));
+    driver_connection_mark_unflushed(session->primary);
+}
+
+static void on_data(struct tunnel_session *session, struct stream *stream, struct frame_header header,
+                    struct evbuffer *message)
+{
+    if (!receive_window_take(&session->receive, header.length)) {
+        driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "more DATA than the session's window");
+        return;
+    }
+    if (!stream || header.length == 0) {
+        evbuffer_drain(message, header.length);
+        tunnel_session_consumed(session, header.length);
+        return;
+    }
+    evbuffer_remove_buffer(message, session->scratch, header.length);
+    stream_receive_data(stream, session->scratch);
+}
+
+static void on_reset(struct tunnel_session *session, struct stream *stream, struct span payload)
+{
+    if (!stream)
+        return;
+    struct reset reset = frame_reset_decode(payload);
+    uint16_t code = reset.code < GATEWAY_RESET_CODES ? reset.code : GATEWAY_RESET_CODES - 1;
+    session->gateway->counts.resets_received[code]++;
+    stream_lose(stream, reset.code, reset.reason);
+}
+
+static void on_window(struct tunnel_session *session, struct stream *stream, struct frame_header header,
+                      struct span payload)
+{
+    uint32_t increment = frame_window_decode(payload.data);
+    if (increment == 0) {
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "WINDOW with an increment of 0");
+    } else if (header.stream != 0) {
+        if (stream)
+            (void)stream_grow_send_window(stream, increment);
+    } else if (!send_window_grow(&session->send, increment)) {
+        driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "the session's window grew beyond 2^31-1");
+    } else if (tunnel_session_has_ready(session)) {
+        driver_connection_mark_unflushed(session->primary);
+    }
+}
+
+static void on_stream_response_head(struct tunnel_session *session, struct stream *stream, struct span payload)
+{
+    struct response_head head = {0};
+    const char *why = NULL;
+    switch (response_head_decode(payload, &head, &why)) {
+    case PAYLOAD_OK:
+        if (stream)
+            stream_receive_head(stream, &head);
+        response_head_done(&head);
+        break;
+    case PAYLOAD_NOT_JSON:
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "STREAM_RESPONSE_HEAD is no JSON object");
+        break;
+    case PAYLOAD_INVALID:
+        if (stream)
+            stream_refuse(stream, CODE_PROTOCOL_ERROR, why);
+        break;
+    }
+}
+
+static void on_ping(struct tunnel_session *session, struct span payload)
+{
+    frame_batch_add(&session->primary->batch, FRAME_PONG, 0, payload);
+    driver_connection_mark_unflushed(session->primary);
+}
+
+static void on_goaway(struct tunnel_session *session)
+{
+    driver_connection_end(session->primary, false, CODE_NO_ERROR, "the driver said GOAWAY", WEBSOCKET_CLOSE_NORMAL,
+                          DRIVER_ENDED_BY_GOAWAY);
+}
+
+/* Removes the payload from `message`, whole. */
+static void on_frame(struct tunnel_session *session, struct frame_header header, struct evbuffer *message)
+{
+    struct stream *stream = header.stream != 0 ? id_table_find(session->streams, header.stream) : NULL;
+    if (header.type == FRAME_DATA) { /* stays a chain of buffers: no copy */
+        on_data(session, stream, header, message);
+        return;
+    }
+    struct span payload = payload_of(message, header);
+    switch ((enum frame_type)header.type) {
+    case FRAME_HELLO:
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "a second HELLO");
+        break;
+    case FRAME_BIND:
+        on_bind(session, payload);
+        break;
+    case FRAME_UNBIND:
+        on_unbind(session, payload);
+        break;
+    case FRAME_JOIN:
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "JOIN on a session's own connection");
+        break;
+    case FRAME_REISSUE_JOIN_TICKETS:
+        on_reissue_join_tickets(session);
+        break;
+    case FRAME_EOF:
+        if (stream)
+            stream_receive_end(stream);
+        break;
+    case FRAME_RESET:
+        on_reset(session, stream, payload);
+        break;
+    case FRAME_WINDOW:
+        on_window(session, stream, header, payload);
+        break;
+    case FRAME_STREAM_RESPONSE_HEAD:
+        on_stream_response_head(session, stream, payload);
+        break;
+    case FRAME_PING:
+        on_ping(session, payload);
+        break;
+    case FRAME_PONG:
+        break; /* that a frame came is all it says */
+    case FRAME_GOAWAY:
+        on_goaway(session);
+        break;
+    case FRAME_DATA:
+    case FRAME_HELLO_OK:
+    case FRAME_BIND_OK:
+    case FRAME_BIND_ERR:
+    case FRAME_UNBIND_OK:
+    case FRAME_UNBIND_ERR:
+    case FRAME_JOIN_OK:
+    case FRAME_JOIN_ERR:
+    case FRAME_SHARD_MAP:
+    case FRAME_STREAM_OPEN:
+    case FRAME_BIND_REVOKED:
+        break; /* not a driver's to send: frame_walk_next has refused them */
+    }
+    evbuffer_drain(message, header.length);
+}
+
+void tunnel_session_receive(struct tunnel_session *session, struct evbuffer *message)
+{
+    struct driver_connection *connection = session->primary;
+    struct frame_walk walk;
+    struct frame_header header = {0};
+    struct frame_error error = {0};
+    frame_walk_begin(&walk, SIDE_DRIVER);
+    while (connection->phase == DRIVER_LIVE) {
+        switch (frame_walk_next(&walk, message, &header, &error)) {
+        case FRAME_OK:
+            on_frame(session, header, message);
+            break;
+        case FRAME_IGNORED:
+            evbuffer_drain(message, header.length);
+            break;
+        case FRAME_END:
+            return;
+        case FRAME_BAD:
+            driver_connection_fail(connection, error.code, error.why);
+            return;
+        }
+    }
+}

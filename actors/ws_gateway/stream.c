@@ -1,0 +1,288 @@
+#include "stream.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "driver_connection.h"
+#include "gateway.h"
+#include "tunnel_session.h"
+
+static uint32_t wire_id(const struct stream *stream)
+{
+    return (uint32_t)stream->id;
+}
+
+static struct frame_batch *batch_of(struct stream *stream)
+{
+    return &stream->session->primary->batch;
+}
+
+static void wake_connection(struct stream *stream)
+{
+    driver_connection_mark_unflushed(stream->session->primary);
+}
+
+/* ---- birth and death ------------------------------------------------------------------------------------------------
+ */
+
+static void bury_stream(void *object)
+{
+    struct stream *stream = object;
+    if (stream->open_payload)
+        evbuffer_free(stream->open_payload);
+    if (stream->outgoing)
+        evbuffer_free(stream->outgoing);
+    free(stream);
+}
+
+static bool refuses_streams(struct tunnel_session *session, enum stream_refusal *ret_refusal)
+{
+    if (session->is_ending) {
+        *ret_refusal = STREAM_SESSION_ENDING;
+        return true;
+    }
+    if (session->stream_count >= session->max_streams || session->next_stream_id > UINT32_MAX) {
+        *ret_refusal = STREAM_TOO_MANY;
+        return true;
+    }
+    if (driver_connection_is_stalled(session->primary)) {
+        *ret_refusal = STREAM_DRIVER_STALLED;
+        return true;
+    }
+    return false;
+}
+
+struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_open_payload,
+                          const struct stream_events *events, void *visitor, enum stream_refusal *ret_refusal)
+{
+    struct evbuffer *open_payload = *p_open_payload;
+    *p_open_payload = NULL;
+    enum stream_refusal refusal = STREAM_NO_MEMORY;
+    struct stream *stream = NULL;
+    if (!refuses_streams(session, &refusal))
+        stream = calloc(1, sizeof *stream);
+    if (stream && !(stream->outgoing = evbuffer_new())) {
+        free(stream);
+        stream = NULL;
+    }
+    if (!stream) {
+        evbuffer_free(open_payload);
+        *ret_refusal = refusal;
+        return NULL;
+    }
+    stream->session = session;
+    stream->events = events;
+    stream->visitor = visitor;
+    stream->open_payload = open_payload;
+    send_window_init(&stream->send, session->stream_window);
+    receive_window_init(&stream->receive, session->stream_window, session->stream_window / STREAM_REFILL_SHARE);
+    tunnel_session_add_stream(session, stream);
+    return stream;
+}
+
+static void forget(struct stream *stream)
+{
+    struct tunnel_session *session = stream->session;
+    uint64_t held = stream->received - stream->consumed;
+    if (stream->is_ready)
+        TAILQ_REMOVE(&session->ready, stream, ready_link);
+    stream->is_ready = false;
+    tunnel_session_remove_stream(session, stream);
+    tunnel_session_consumed(session, (uint32_t)held);
+    gateway_bury(session->gateway, stream, bury_stream);
+}
+
+void stream_finish(struct stream **p_stream)
+{
+    struct stream *stream = *p_stream;
+    *p_stream = NULL;
+    if (stream)
+        forget(stream);
+}
+
+void stream_reset(struct stream **p_stream, enum error_code code, const char *reason)
+{
+    struct stream *stream = *p_stream;
+    *p_stream = NULL;
+    if (!stream)
+        return;
+    if (!stream->open_payload) { /* a stream that was never announced has nothing to reset */
+        frame_batch_add_reset(batch_of(stream), wire_id(stream), code, reason);
+        stream->session->gateway->counts.resets_sent[code]++;
+        wake_connection(stream);
+    }
+    forget(stream);
+}
+
+void stream_lose(struct stream *stream, uint32_t code, struct span reason)
+{
+    const struct stream_events *events = stream->events;
+    void *visitor = stream->visitor;
+    forget(stream);
+    events->on_reset(visitor, code, reason);
+}
+
+void stream_refuse(struct stream *stream, enum error_code code, const char *reason)
+{
+    const struct stream_events *events = stream->events;
+    void *visitor = stream->visitor;
+    stream_reset(&stream, code, reason);
+    events->on_reset(visitor, code, span_of_string(reason));
+}
+
+/* ---- to the driver
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void send_eof(struct stream *stream)
+{
+    frame_batch_add(batch_of(stream), FRAME_EOF, wire_id(stream), span_of(NULL, 0));
+    stream->eof_sent = true;
+}
+
+static bool owes_eof(const struct stream *stream)
+{
+    return stream->input_ended && !stream->eof_sent && evbuffer_get_length(stream->outgoing) == 0;
+}
+
+void stream_announce(struct stream *stream)
+{
+    check(stream->open_payload);
+    size_t open_bytes = evbuffer_get_length(stream->open_payload);
+    size_t at_hand = stream->is_gated ? 0 : evbuffer_get_length(stream->outgoing);
+    if (at_hand > FRAME_PAYLOAD_MAX)
+        at_hand = FRAME_PAYLOAD_MAX;
+    /* Drivers spoil their local connection now and then when a request's EOF comes in a later message. */
+    frame_batch_reserve(batch_of(stream), 3, open_bytes + at_hand + (size_t)(3 * FRAME_HEADER_BYTES));
+    const uint8_t *payload = evbuffer_pullup(stream->open_payload, -1);
+    frame_batch_add(batch_of(stream), FRAME_STREAM_OPEN, wire_id(stream), span_of(payload, open_bytes));
+    evbuffer_free(stream->open_payload);
+    stream->open_payload = NULL;
+    if (at_hand > 0 || owes_eof(stream))
+        tunnel_session_send_turn(stream->session, stream);
+    stream_wake(stream);
+    wake_connection(stream);
+}
+
+size_t stream_outgoing_room(const struct stream *stream)
+{
+    size_t waiting = evbuffer_get_length(stream->outgoing);
+    return waiting >= STREAM_OUTGOING_MAX ? 0 : STREAM_OUTGOING_MAX - waiting;
+}
+
+static bool can_send(const struct stream *stream)
+{
+    if (stream->open_payload || stream->is_gated)
+        return false;
+    if (evbuffer_get_length(stream->outgoing) > 0)
+        return stream->send.available > 0;
+    return owes_eof(stream);
+}
+
+void stream_wake(struct stream *stream)
+{
+    if (stream->is_ready || !can_send(stream))
+        return;
+    stream->is_ready = true;
+    TAILQ_INSERT_TAIL(&stream->session->ready, stream, ready_link);
+    wake_connection(stream);
+}
+
+void stream_end_input(struct stream *stream)
+{
+    stream->input_ended = true;
+    stream_wake(stream);
+}
+
+uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
+{
+    size_t waiting = evbuffer_get_length(stream->outgoing);
+    uint32_t want = waiting > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : (uint32_t)waiting;
+    uint32_t used = 0;
+    if (want > credit)
+        want = credit;
+    if (want > 0)
+        used = send_window_take(&stream->send, want);
+    if (used > 0) {
+        frame_batch_add_data(batch_of(stream), wire_id(stream), stream->outgoing, used);
+        stream->session->gateway->counts.bytes_to_drivers += used;
+    }
+    if (owes_eof(stream))
+        send_eof(stream);
+    return used;
+}
+
+bool stream_grow_send_window(struct stream *stream, uint32_t increment)
+{
+    if (!send_window_grow(&stream->send, increment)) {
+        stream_refuse(stream, CODE_FLOW_CONTROL, "the stream's window grew beyond 2^31-1");
+        return false;
+    }
+    stream_wake(stream);
+    return true;
+}
+
+/* ---- from the driver
+ * --------------------------------------------------------------------------------------------------- */
+
+void stream_receive_head(struct stream *stream, const struct response_head *head)
+{
+    if (stream->eof_received)
+        stream_refuse(stream, CODE_STREAM_CLOSED, "a head after EOF");
+    else
+        stream->events->on_head(stream->visitor, head);
+}
+
+static void discard(struct stream *stream, struct evbuffer *bytes)
+{
+    tunnel_session_consumed(stream->session, (uint32_t)evbuffer_get_length(bytes));
+    evbuffer_drain(bytes, evbuffer_get_length(bytes));
+}
+
+void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
+{
+    uint32_t length = (uint32_t)evbuffer_get_length(bytes);
+    if (stream->eof_received) {
+        discard(stream, bytes);
+        stream_refuse(stream, CODE_STREAM_CLOSED, "DATA after EOF");
+    } else if (!stream->events->has_head(stream->visitor)) {
+        discard(stream, bytes);
+        stream_refuse(stream, CODE_PROTOCOL_ERROR, "DATA before the head");
+    } else if (!receive_window_take(&stream->receive, length)) {
+        discard(stream, bytes);
+        stream_refuse(stream, CODE_FLOW_CONTROL, "more DATA than the stream's window");
+    } else {
+        stream->received += length;
+        stream->session->gateway->counts.bytes_to_visitors += length;
+        stream->events->on_data(stream->visitor, bytes);
+    }
+}
+
+void stream_receive_end(struct stream *stream)
+{
+    if (stream->eof_received)
+        return;
+    if (!stream->events->has_head(stream->visitor)) {
+        stream_refuse(stream, CODE_PROTOCOL_ERROR, "EOF before the head");
+        return;
+    }
+    stream->eof_received = true;
+    stream->events->on_end(stream->visitor);
+}
+
+void stream_note_unsent(struct stream *stream, size_t unsent)
+{
+    /* The framing towards the visitor counts as payload here, so credit may come a little late, never early; when all
+     * is sent it is exact. */
+    uint64_t held = unsent < stream->received ? unsent : stream->received;
+    uint64_t consumed = stream->received - held;
+    if (consumed <= stream->consumed)
+        return;
+    uint32_t newly = (uint32_t)(consumed - stream->consumed);
+    stream->consumed = consumed;
+    tunnel_session_consumed(stream->session, newly);
+    uint32_t increment = receive_window_consume(&stream->receive, newly);
+    if (increment > 0 && !stream->eof_received) {
+        frame_batch_add_window(batch_of(stream), wire_id(stream), increment);
+        wake_connection(stream);
+    }
+}

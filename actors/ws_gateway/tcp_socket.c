@@ -1,0 +1,169 @@
+#include "tcp_socket.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "gateway.h"
+
+enum {
+    DRIVER_KEEPALIVE_IDLE_S = 15,
+    DRIVER_KEEPALIVE_INTERVAL_S = 5,
+    DRIVER_KEEPALIVE_PROBES = 3,
+    DRIVER_USER_TIMEOUT_MS = 30000,
+    DRIVER_NOTSENT_LOWAT = 131072, /* bytes */
+    LINGER_WRITE_STALL_S = 10,     /* a peer that takes nothing of its last answer for so long is dropped */
+    LINGERING_MAX = 1024,          /* sockets at once; beyond, they are closed at once */
+};
+
+static void set_option(evutil_socket_t fd, int level, int name, int value)
+{
+    /* Best effort: an option that a socket does not have (a UNIX pair in a test) costs nothing but itself. */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    struct bufferevent *socket = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!socket) {
+        evutil_closesocket(fd);
+        return NULL;
+    }
+    (void)bufferevent_set_max_single_read(socket, SOCKET_READ_MAX);
+    (void)bufferevent_set_max_single_write(socket, SOCKET_READ_MAX);
+    return socket;
+}
+
+void tcp_socket_tune_driver(struct bufferevent *socket)
+{
+    evutil_socket_t fd = bufferevent_getfd(socket);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, DRIVER_KEEPALIVE_IDLE_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, DRIVER_KEEPALIVE_INTERVAL_S);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, DRIVER_KEEPALIVE_PROBES);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, DRIVER_USER_TIMEOUT_MS);
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, DRIVER_NOTSENT_LOWAT);
+}
+
+void tcp_socket_close(struct bufferevent **p_socket)
+{
+    if (!*p_socket)
+        return;
+    bufferevent_setcb(*p_socket, NULL, NULL, NULL, NULL);
+    bufferevent_free(*p_socket);
+    *p_socket = NULL;
+}
+
+void tcp_socket_abort(struct bufferevent **p_socket)
+{
+    if (!*p_socket)
+        return;
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(bufferevent_getfd(*p_socket), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    tcp_socket_close(p_socket);
+}
+
+void tcp_socket_end_output(struct bufferevent *socket)
+{
+    (void)shutdown(bufferevent_getfd(socket), SHUT_WR);
+}
+
+/* ---- lingering -----------------------------------------------------------------------------------------------------
+ */
+
+struct lingering {
+    struct gateway *gateway;
+    struct bufferevent *socket;
+    struct event *deadline; /* runs from the FIN on */
+    uint64_t linger_ms;
+    LIST_ENTRY(lingering) link;
+};
+
+static void bury_lingering(void *object)
+{
+    free(object);
+}
+
+static void lingering_done(struct lingering *lingering)
+{
+    struct gateway *gateway = lingering->gateway;
+    if (!lingering->socket)
+        return;
+    LIST_REMOVE(lingering, link);
+    gateway->lingering_count--;
+    event_free(lingering->deadline);
+    tcp_socket_close(&lingering->socket);
+    gateway_bury(gateway, lingering, bury_lingering);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    lingering_done(arg);
+}
+
+static void on_read(struct bufferevent *socket, void *arg)
+{
+    (void)arg;
+    struct evbuffer *in = bufferevent_get_input(socket);
+    evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void on_written(struct bufferevent *socket, void *arg)
+{
+    struct lingering *lingering = arg;
+    bufferevent_set_timeouts(socket, NULL, NULL);
+    tcp_socket_end_output(socket);
+    struct timeval after = gateway_timeval(lingering->linger_ms);
+    event_add(lingering->deadline, &after);
+}
+
+static void on_event(struct bufferevent *socket, short what, void *arg)
+{
+    (void)socket;
+    (void)what; /* the peer's end, an error, or it takes nothing: each ends it */
+    struct lingering *lingering = arg;
+    bool still_writing = evbuffer_get_length(bufferevent_get_output(socket)) > 0;
+    if ((what & BEV_EVENT_EOF) && still_writing)
+        return; /* half-closed: it may still read its answer */
+    lingering_done(lingering);
+}
+
+void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms)
+{
+    struct bufferevent *socket = *p_socket;
+    *p_socket = NULL;
+    struct lingering *lingering = gateway->lingering_count < LINGERING_MAX ? calloc(1, sizeof *lingering) : NULL;
+    struct event *deadline = lingering ? evtimer_new(gateway->loop, on_deadline, lingering) : NULL;
+    if (!deadline) {
+        free(lingering);
+        tcp_socket_close(&socket);
+        return;
+    }
+    *lingering = (struct lingering){.gateway = gateway, .socket = socket, .deadline = deadline, .linger_ms = linger_ms};
+    LIST_INSERT_HEAD(&gateway->lingering, lingering, link);
+    gateway->lingering_count++;
+
+    struct timeval stall = {.tv_sec = LINGER_WRITE_STALL_S};
+    bufferevent_setcb(socket, on_read, on_written, on_event, lingering);
+    bufferevent_setwatermark(socket, EV_READ | EV_WRITE, 0, 0);
+    bufferevent_set_timeouts(socket, NULL, &stall);
+    on_read(socket, lingering);
+    bufferevent_enable(socket, EV_READ | EV_WRITE);
+    if (evbuffer_get_length(bufferevent_get_output(socket)) == 0)
+        on_written(socket, lingering);
+}
+
+void tcp_socket_end_lingering(struct gateway *gateway)
+{
+    struct lingering *lingering = NULL;
+    while ((lingering = LIST_FIRST(&gateway->lingering)))
+        lingering_done(lingering);
+}

@@ -1,0 +1,31 @@
+/* What every socket of the gateway has in common, on top of libevent's bufferevents. */
+#ifndef HOODY_TUNNEL_TCP_SOCKET_H
+#define HOODY_TUNNEL_TCP_SOCKET_H
+
+#include <event2/bufferevent.h>
+#include <stdint.h>
+
+struct gateway;
+
+enum { SOCKET_READ_MAX = 131072 /* bytes taken off or put on a socket in one go */ };
+
+/* Takes the accepted descriptor: non-blocking, TCP_NODELAY, nothing enabled yet. NULL: out of memory, fd closed. */
+struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd);
+/* A peer that vanished must be noticed fast (protocol section 7): keep-alive and user timeout. The unsent queue in the
+ * kernel stays short, so that a small frame does not wait behind megabytes (section 6). */
+void tcp_socket_tune_driver(struct bufferevent *socket);
+
+/* Frees it so that the peer sees a reset, never a clean end. */
+void tcp_socket_abort(struct bufferevent **p_socket);
+/* Frees it at once; what is unsent is lost. */
+void tcp_socket_close(struct bufferevent **p_socket);
+/* Our direction ends: FIN. What was written before must have left the output buffer. */
+void tcp_socket_end_output(struct bufferevent *socket);
+
+/* Takes the socket: sends what waits, then FIN, then reads and discards until the peer's end or linger_ms, so that no
+ * reset eats the answer. */
+void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms);
+/* At the gateway's end: closes all that still linger. */
+void tcp_socket_end_lingering(struct gateway *gateway);
+
+#endif

@@ -1,0 +1,179 @@
+#include "tunnel_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "driver_connection.h"
+#include "id_table.h"
+
+static void say_goodbye(struct tunnel_session *session);
+
+/* ---- birth and death
+ * --------------------------------------------------------------------------------------------------- */
+
+static void bury_session(void *object)
+{
+    struct tunnel_session *session = object;
+    if (session->grace)
+        event_free(session->grace);
+    if (session->scratch)
+        evbuffer_free(session->scratch);
+    zhashx_destroy(&session->streams);
+    free(session->goaway_message);
+    free(session);
+}
+
+static void on_grace_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    say_goodbye(arg);
+}
+
+struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
+                                          const struct message_session_opened *opened)
+{
+    struct tunnel_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return NULL;
+    session->gateway = primary->gateway;
+    session->primary = primary;
+    session->id = opened->session;
+    session->stream_window = opened->stream_window;
+    session->max_streams = opened->max_streams;
+    session->next_stream_id = FIRST_STREAM_ID;
+    send_window_init(&session->send, opened->session_window);
+    receive_window_init(&session->receive, opened->session_window, opened->session_window / SESSION_REFILL_SHARE);
+    TAILQ_INIT(&session->all);
+    TAILQ_INIT(&session->ready);
+    session->streams = id_table_new();
+    session->scratch = evbuffer_new();
+    session->grace = evtimer_new(session->gateway->loop, on_grace_over, session);
+    if (!session->streams || !session->scratch || !session->grace) {
+        bury_session(session);
+        return NULL;
+    }
+    return session;
+}
+
+void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code code, const char *reason)
+{
+    struct tunnel_session *session = *p_session;
+    if (!session)
+        return;
+    *p_session = NULL;
+    session->is_ending = true; /* no visitor gets a new stream while the old ones are told */
+    struct stream *stream = NULL;
+    while ((stream = TAILQ_FIRST(&session->all)))
+        stream_lose(stream, code, span_of_string(reason));
+    event_del(session->grace);
+    gateway_bury(session->gateway, session, bury_session);
+}
+
+/* ---- streams
+ * -------------------------------------------------------------------------------------------------------------- */
+
+void tunnel_session_add_stream(struct tunnel_session *session, struct stream *stream)
+{
+    stream->id = session->next_stream_id;
+    session->next_stream_id += STREAM_ID_STEP;
+    id_table_add(session->streams, &stream->id, stream);
+    TAILQ_INSERT_TAIL(&session->all, stream, session_link);
+    session->stream_count++;
+    session->streams_opened++;
+    session->gateway->counts.streams_opened++;
+    session->gateway->counts.streams_active++;
+}
+
+void tunnel_session_remove_stream(struct tunnel_session *session, struct stream *stream)
+{
+    id_table_remove(session->streams, stream->id);
+    TAILQ_REMOVE(&session->all, stream, session_link);
+    session->stream_count--;
+    session->gateway->counts.streams_active--;
+    if (session->is_ending && session->stream_count == 0)
+        event_add(session->grace, &(struct timeval){0}); /* not here: the stream is still being handled */
+}
+
+/* ---- credit and turns
+ * -------------------------------------------------------------------------------------------------------- */
+
+void tunnel_session_consumed(struct tunnel_session *session, uint32_t bytes)
+{
+    uint32_t increment = bytes > 0 ? receive_window_consume(&session->receive, bytes) : 0;
+    if (increment > 0) {
+        frame_batch_add_window(&session->primary->batch, 0, increment);
+        driver_connection_mark_unflushed(session->primary);
+    }
+}
+
+void tunnel_session_send_turn(struct tunnel_session *session, struct stream *stream)
+{
+    uint32_t credit = send_window_take(&session->send, FRAME_PAYLOAD_MAX);
+    uint32_t used = stream_send_turn(stream, credit);
+    session->send.available += credit - used;
+}
+
+bool tunnel_session_has_ready(const struct tunnel_session *session)
+{
+    return !TAILQ_EMPTY(&session->ready);
+}
+
+static void send_due_ends(struct tunnel_session *session)
+{
+    struct stream *next = NULL;
+    for (struct stream *stream = TAILQ_FIRST(&session->ready); stream; stream = next) {
+        next = TAILQ_NEXT(stream, ready_link);
+        if (evbuffer_get_length(stream->outgoing) > 0)
+            continue;
+        TAILQ_REMOVE(&session->ready, stream, ready_link);
+        stream->is_ready = false;
+        tunnel_session_send_turn(session, stream);
+        stream->events->on_room(stream->visitor);
+    }
+}
+
+void tunnel_session_pump(struct tunnel_session *session)
+{
+    struct stream *stream = NULL;
+    while ((stream = TAILQ_FIRST(&session->ready)) && session->send.available > 0 &&
+           driver_connection_has_room(session->primary)) {
+        TAILQ_REMOVE(&session->ready, stream, ready_link);
+        stream->is_ready = false;
+        tunnel_session_send_turn(session, stream);
+        stream_wake(stream); /* back to the end of the line while it has more */
+        stream->events->on_room(stream->visitor);
+    }
+    if (session->send.available <= 0)
+        send_due_ends(session); /* an end costs no credit: it need not wait for it */
+}
+
+/* ---- the end
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static void say_goodbye(struct tunnel_session *session)
+{
+    driver_connection_end(session->primary, session->owes_goaway, session->goaway_code, session->goaway_message,
+                          session->close_code, DRIVER_ENDED_BY_KIT);
+}
+
+void tunnel_session_end(struct tunnel_session *session, const struct message_end_session *end)
+{
+    if (session->is_ending)
+        return;
+    session->is_ending = true;
+    session->owes_goaway = end->goaway_last;
+    session->goaway_code = (enum error_code)end->goaway_code;
+    session->goaway_message = strdup(end->goaway_message);
+    session->close_code = (uint16_t)end->close_code;
+    if (!end->goaway_last)
+        driver_connection_send_goaway(session->primary, session->goaway_code, end->goaway_message);
+    if (session->stream_count == 0 || end->grace_ms == 0) {
+        say_goodbye(session);
+        return;
+    }
+    struct timeval grace = gateway_timeval(end->grace_ms);
+    event_add(session->grace, &grace);
+}

@@ -1,0 +1,86 @@
+/* Whoever connects to an EXPOSE port: one HTTP/1.x connection, its requests one after the other (protocol section 6).
+ * visitor.c is its life and its reading side, visitor_answer.c what it gets back. */
+#ifndef HOODY_TUNNEL_VISITOR_H
+#define HOODY_TUNNEL_VISITOR_H
+
+#include <event2/bufferevent.h>
+#include <sys/queue.h>
+
+#include "gateway.h"
+#include "http_answer.h"
+#include "http_reader.h"
+#include "stream.h"
+
+struct binding;
+
+enum visitor_phase {
+    VISITOR_IDLE,       /* between requests, or in the middle of a head */
+    VISITOR_EXCHANGE,   /* a request is being forwarded or answered */
+    VISITOR_DISCARDING, /* the answer was complete before the request's body: what is left of it is read and dropped */
+    VISITOR_UPGRADED,   /* raw bytes both ways */
+    VISITOR_GONE,
+};
+
+enum visitor_deadline {
+    DEADLINE_NONE,
+    DEADLINE_HEAD,        /* a head has begun: 408 */
+    DEADLINE_KEEPALIVE,   /* nothing has begun: closed */
+    DEADLINE_BODY,        /* progress of the request's body: 408 */
+    DEADLINE_RESPONSE,    /* the driver's head: 504 */
+    DEADLINE_HALF_CLOSED, /* an upgraded visitor has closed its side and nothing moves: the kit ends it */
+};
+
+struct visitor {
+    struct gateway *gateway;
+    struct binding *binding;
+    struct bufferevent *socket;
+    struct http_reader *reader;
+    char peer[ADDRESS_TEXT_MAX];
+    char peer_ip[ADDRESS_IP_MAX];
+    bool peer_is_trusted;
+
+    enum visitor_phase phase;
+    struct stream *stream;     /* NULL: none, or already over */
+    struct http_answer answer; /* of the current exchange */
+    bool is_upgrade;           /* the request asks for one */
+    bool drops_body;           /* GET and HEAD: drivers spoil their connection on a body */
+    bool request_ended;        /* upgraded: the visitor has closed its side */
+    bool answer_ended;         /* written whole; upgraded: the driver has closed its side */
+    bool output_ended;         /* upgraded: our FIN is out */
+    bool must_close;           /* after this exchange */
+
+    struct event *deadline;
+    enum visitor_deadline deadline_kind;
+    bool is_paused; /* not read from for lack of room */
+    bool is_swept;  /* in the gateway's list of paused ones */
+    TAILQ_ENTRY(visitor) paused_link;
+    TAILQ_ENTRY(visitor) binding_link;
+};
+
+/* Takes the accepted descriptor. */
+void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer);
+/* Its binding is released: goes at once, or after the exchange that runs. */
+void visitor_evict(struct visitor *visitor, bool exchange_may_end);
+/* RESET with that code to the driver; the visitor gets 502, or an abort when it has seen a head. Without a stream:
+ * nothing. */
+void visitor_lose_stream(struct visitor *visitor, enum error_code code, const char *reason);
+
+/* ---- between visitor.c and visitor_answer.c ---- */
+
+extern const struct stream_events visitor_stream_events;
+
+/* Reads as far as phase and room allow, then sets the deadline. */
+void visitor_read(struct visitor *visitor);
+/* Something ended: goes on to the next request, or closes. */
+void visitor_settle(struct visitor *visitor);
+/* An answer of the kit's own, text/plain; ends the exchange. Takes no stream: reset it before. */
+void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text);
+/* The visitor sees a reset, never a clean end. */
+void visitor_abort(struct visitor *visitor);
+
+static inline struct evbuffer *visitor_output(const struct visitor *visitor)
+{
+    return bufferevent_get_output(visitor->socket);
+}
+
+#endif

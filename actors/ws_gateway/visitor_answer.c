@@ -1,0 +1,149 @@
+/* What a visitor gets back: the stream's events, turned into an HTTP answer. */
+#include <event2/buffer.h>
+#include <stdio.h>
+
+#include "driver_connection.h"
+#include "tunnel_session.h"
+#include "visitor.h"
+
+enum { REASON_SHOWN_MAX = 200 /* bytes of a driver's RESET reason in a 502 */ };
+
+static void count_answer(struct visitor *visitor)
+{
+    unsigned class = visitor->answer.status / 100;
+    if (class < GATEWAY_ANSWER_CLASSES)
+        visitor->gateway->counts.answers[class]++;
+}
+
+void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text)
+{
+    struct http_answer_request request = visitor->answer.request;
+    bool closes = visitor->must_close || !request.keeps_alive;
+    visitor->must_close = closes;
+    http_answer_own(request, status, extra_fields, text, closes, visitor_output(visitor));
+    visitor->answer.head_written = true;
+    visitor->answer.status = status;
+    visitor->answer.keeps_alive = !closes;
+    visitor->answer_ended = true;
+    count_answer(visitor);
+    visitor_settle(visitor);
+}
+
+static void become_upgraded(struct visitor *visitor)
+{
+    visitor->phase = VISITOR_UPGRADED;
+    visitor->request_ended = false; /* from here on: the visitor's own end */
+    visitor->stream->is_gated = false;
+    visitor_read(visitor); /* what was held */
+}
+
+static void refuse_upgrade(struct visitor *visitor)
+{
+    struct evbuffer *held = bufferevent_get_input(visitor->socket);
+    evbuffer_drain(held, evbuffer_get_length(held));
+    visitor->must_close = true;
+    visitor->stream->is_gated = false;
+    stream_end_input(visitor->stream);
+}
+
+static void on_head(void *arg, const struct response_head *head)
+{
+    struct visitor *visitor = arg;
+    if (http_answer_head(&visitor->answer, head, visitor_output(visitor)) != ANSWER_OK) {
+        stream_refuse(visitor->stream, CODE_PROTOCOL_ERROR, "not a valid answer head");
+        return;
+    }
+    if (!visitor->answer.head_written)
+        return; /* interim */
+    count_answer(visitor);
+    if (visitor->answer.framing == ANSWER_RAW)
+        become_upgraded(visitor);
+    else if (visitor->is_upgrade)
+        refuse_upgrade(visitor);
+}
+
+static void on_data(void *arg, struct evbuffer *bytes)
+{
+    struct visitor *visitor = arg;
+    if (visitor->answer_ended) { /* a stream whose answer is complete waits for its last byte to be read */
+        evbuffer_drain(bytes, evbuffer_get_length(bytes));
+        stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
+        return;
+    }
+    enum http_answer_verdict verdict = http_answer_body(&visitor->answer, bytes, visitor_output(visitor));
+    evbuffer_drain(bytes, evbuffer_get_length(bytes));
+    stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
+    if (verdict == ANSWER_OK)
+        return;
+    /* The visitor has its whole answer; what goes beyond is cut. */
+    stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "more DATA than content-length");
+    visitor->answer_ended = true;
+    visitor_settle(visitor);
+}
+
+static void on_end(void *arg)
+{
+    struct visitor *visitor = arg;
+    if (visitor->answer_ended)
+        return;
+    if (http_answer_end(&visitor->answer, visitor_output(visitor)) != ANSWER_OK) {
+        stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "less DATA than content-length");
+        visitor_abort(visitor);
+        return;
+    }
+    visitor->answer_ended = true;
+    visitor_settle(visitor);
+}
+
+/* Printable ASCII only: the reason comes from the driver. */
+static void describe_reset(uint32_t code, struct span reason, char *ret_text, size_t capacity)
+{
+    char shown[REASON_SHOWN_MAX + 1];
+    size_t length = reason.length < REASON_SHOWN_MAX ? reason.length : REASON_SHOWN_MAX;
+    for (size_t i = 0; i < length; i++)
+        shown[i] = (char)(reason.data[i] >= 0x20 && reason.data[i] < 0x7F ? reason.data[i] : '?');
+    shown[length] = '\0';
+    (void)snprintf(ret_text, capacity, "the tunnel gave no answer: %s", length > 0 ? shown : error_code_text(code));
+}
+
+static void on_reset(void *arg, uint32_t code, struct span reason)
+{
+    struct visitor *visitor = arg;
+    visitor->stream = NULL;
+    if (visitor->phase == VISITOR_GONE)
+        return;
+    if (visitor->phase == VISITOR_EXCHANGE && visitor->answer_ended) {
+        visitor_settle(visitor); /* it has its whole answer */
+        return;
+    }
+    if (visitor->answer.head_written) {
+        visitor_abort(visitor);
+        return;
+    }
+    char text[REASON_SHOWN_MAX + 64];
+    describe_reset(code, reason, text, sizeof text);
+    visitor_answer_own(visitor, 502, "", text);
+    visitor_read(visitor);
+}
+
+static void on_room(void *arg)
+{
+    struct visitor *visitor = arg;
+    visitor_settle(visitor);
+    visitor_read(visitor);
+}
+
+static bool has_head(void *arg)
+{
+    const struct visitor *visitor = arg;
+    return visitor->answer.head_written;
+}
+
+const struct stream_events visitor_stream_events = {
+    .on_head = on_head,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_reset = on_reset,
+    .on_room = on_room,
+    .has_head = has_head,
+};

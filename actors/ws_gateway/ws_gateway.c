@@ -1,0 +1,497 @@
+/* ws-gateway: the daemon's door.
+ *
+ * Owns: every external socket of its shard, the libevent loop, WebSocket and HTTP framing, the stream table, credit,
+ * timers of sockets. Stream bytes never leave it: a visitor's socket and the WebSocket that carries its stream are on
+ * this same loop. Hears: session_opened, session_refused, join_refused, probe_connection, end_session, stop_accepting
+ * (session-manager); bind_refused, open_listener, bound, transfer_listener, unbind_refused, unbound, close_listener
+ * (binding-registry); api_answered, count_streams (admin-http); report_metrics (metrics). Says: open_session,
+ * join_session, connection_closed, connection_probed, bind, unbind; listener_opened, listener_failed, listener_closed;
+ * api_request, streams_counted; metrics_reported. Never decides who may have a session or a port. */
+#include "ws_gateway.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base_connection.h"
+#include "base_listener.h"
+#include "binding.h"
+#include "check.h"
+#include "driver_connection.h"
+#include "gateway.h"
+#include "gateway_metrics.h"
+#include "id_table.h"
+#include "paused_visitors.h"
+#include "tcp_socket.h"
+#include "tunnel_session.h"
+
+enum {
+    SHARD_SHIFT = 48,  /* a connection id names its shard in the bits above */
+    GOODBYE_MS = 1500, /* at $TERM: what close frames and last answers get to leave */
+};
+
+struct grave {
+    void *object;
+    void (*bury)(void *object);
+};
+
+struct ws_gateway {
+    struct gateway gateway;
+    struct base_listener *base_listener;
+    zsock_t *pipe;
+    struct event *mail;       /* the mailbox's descriptor */
+    struct event *mail_again; /* a burst was cut short: come back after the sockets */
+    struct event *pipe_event;
+    struct event *goodbye; /* $TERM: the time is up */
+};
+
+/* ---- the loop's services (gateway.h)
+ * ------------------------------------------------------------------------------------------- */
+
+void gateway_wake_turn_end(struct gateway *gateway)
+{
+    if (!event_pending(gateway->turn_end, EV_TIMEOUT, NULL))
+        event_add(gateway->turn_end, &(struct timeval){0});
+}
+
+void gateway_bury(struct gateway *gateway, void *object, void (*bury)(void *object))
+{
+    if (gateway->grave_count == gateway->grave_capacity) {
+        size_t capacity = gateway->grave_capacity ? 2 * gateway->grave_capacity : 64;
+        struct grave *graves = realloc(gateway->graves, capacity * sizeof *graves);
+        check(graves); /* what is dead but not freed would be used again */
+        gateway->graves = graves;
+        gateway->grave_capacity = capacity;
+    }
+    gateway->graves[gateway->grave_count++] = (struct grave){object, bury};
+    gateway_wake_turn_end(gateway);
+}
+
+static void empty_graves(struct gateway *gateway)
+{
+    for (size_t i = 0; i < gateway->grave_count; i++) /* burying may dig another grave */
+        gateway->graves[i].bury(gateway->graves[i].object);
+    gateway->grave_count = 0;
+}
+
+static void flush_drivers(struct gateway *gateway)
+{
+    struct driver_connection *connection = NULL;
+    while ((connection = TAILQ_FIRST(&gateway->unflushed))) {
+        driver_connection_flush(connection);
+        if (!connection->is_unflushed)
+            continue;
+        TAILQ_REMOVE(&gateway->unflushed, connection, unflushed_link);
+        connection->is_unflushed = false;
+    }
+}
+
+static bool has_goodbyes(const struct gateway *gateway)
+{
+    return zhashx_size(gateway->drivers) > 0 || gateway->lingering_count > 0;
+}
+
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct gateway *gateway = arg;
+    flush_drivers(gateway);
+    empty_graves(gateway);
+    if (gateway->terminating && !has_goodbyes(gateway))
+        event_base_loopbreak(gateway->loop);
+}
+
+struct connection_id gateway_next_connection_id(struct gateway *gateway)
+{
+    return (struct connection_id){((uint64_t)gateway->shard << SHARD_SHIFT) | ++gateway->connections_made};
+}
+
+bool gateway_trusts(const struct gateway *gateway, const struct sockaddr *peer)
+{
+    if (address_is_loopback(peer))
+        return true;
+    for (size_t i = 0; i < gateway->trusted_count; i++)
+        if (cidr_contains(&gateway->trusted[i], peer))
+            return true;
+    return false;
+}
+
+bool gateway_take_permit(struct gateway *gateway)
+{
+    if (gateway->fd_permits <= 0)
+        return false;
+    gateway->fd_permits--;
+    return true;
+}
+
+void gateway_give_permit(struct gateway *gateway)
+{
+    gateway->fd_permits++;
+}
+
+/* ---- messages, in catalogue order
+ * ------------------------------------------------------------------------------------------------- */
+
+static struct driver_connection *find_driver(struct gateway *gateway, struct connection_id id)
+{
+    return id_table_find(gateway->drivers, id.value);
+}
+
+static struct driver_connection *find_live_driver(struct gateway *gateway, struct connection_id id)
+{
+    struct driver_connection *connection = find_driver(gateway, id);
+    return connection && connection->phase == DRIVER_LIVE ? connection : NULL;
+}
+
+static void on_stop_accepting(struct gateway *gateway)
+{
+    gateway->accepting = false;
+    binding_pause_all(gateway);
+}
+
+static void on_session_opened(struct gateway *gateway, const struct message_session_opened *opened)
+{
+    struct driver_connection *connection = find_driver(gateway, opened->connection);
+    if (connection)
+        driver_connection_opened(connection, opened);
+}
+
+static void on_session_refused(struct gateway *gateway, const struct message_session_refused *refused)
+{
+    struct driver_connection *connection = find_driver(gateway, refused->connection);
+    if (connection)
+        driver_connection_refused(connection, refused);
+}
+
+static void on_join_refused(struct gateway *gateway, const struct message_join_refused *refused)
+{
+    struct driver_connection *connection = find_driver(gateway, refused->connection);
+    if (connection)
+        driver_connection_join_refused(connection, refused);
+}
+
+static void on_probe_connection(struct gateway *gateway, const struct message_probe_connection *probe)
+{
+    struct driver_connection *connection = find_live_driver(gateway, probe->connection);
+    if (connection)
+        driver_connection_probe(connection);
+}
+
+static void on_end_session(struct gateway *gateway, const struct message_end_session *end)
+{
+    struct driver_connection *connection = find_live_driver(gateway, end->connection);
+    if (connection)
+        tunnel_session_end(connection->session, end);
+}
+
+static void on_bind_refused(struct gateway *gateway, const struct message_bind_refused *refused)
+{
+    struct driver_connection *connection = find_live_driver(gateway, refused->connection);
+    struct bind_err err = {.client_ref = refused->client_ref};
+    if (!connection || !(err.code = strdup(refused->code)) || !(err.message = strdup(refused->text))) {
+        bind_err_done(&err);
+        return;
+    }
+    driver_connection_send_json(connection, FRAME_BIND_ERR, bind_err_encode(&err));
+    bind_err_done(&err);
+}
+
+static void on_bound(struct gateway *gateway, const struct message_bound *bound)
+{
+    struct driver_connection *connection = find_live_driver(gateway, bound->connection);
+    if (connection) {
+        struct bind_ok ok = {
+            .client_ref = bound->client_ref,
+            .bind = bound->binding.value,
+            .container_port = (uint16_t)bound->port,
+            .public_url = bound->public_url[0] != '\0' ? strdup(bound->public_url) : NULL,
+        };
+        driver_connection_send_json(connection, FRAME_BIND_OK, bind_ok_encode(&ok));
+        bind_ok_done(&ok);
+    }
+    binding_serve(gateway, bound);
+}
+
+static void on_unbind_refused(struct gateway *gateway, const struct message_unbind_refused *refused)
+{
+    struct driver_connection *connection = find_live_driver(gateway, refused->connection);
+    if (connection)
+        driver_connection_send_json(connection, FRAME_UNBIND_ERR,
+                                    unbind_err_encode(refused->binding.value, refused->code, refused->text));
+}
+
+static void on_unbound(struct gateway *gateway, const struct message_unbound *unbound)
+{
+    struct driver_connection *connection = find_live_driver(gateway, unbound->connection);
+    if (connection)
+        driver_connection_send_json(connection, FRAME_UNBIND_OK, unbind_encode(unbound->binding.value));
+}
+
+static void on_count_streams(struct gateway *gateway, const struct message_count_streams *count)
+{
+    struct message_buffer rows = {0};
+    struct driver_connection *connection = zhashx_first(gateway->drivers);
+    for (; connection; connection = zhashx_next(gateway->drivers))
+        if (connection->session)
+            (void)message_pack(MESSAGE_OF(stream_count_row, .session = connection->session->id,
+                                          .active_streams = connection->session->stream_count),
+                               &rows);
+    uint64_t permits = gateway->fd_permits > 0 ? (uint64_t)gateway->fd_permits : 0;
+    mailbox_send(gateway->mailbox, MESSAGE_OF(streams_counted, .ref = count->ref, .shard = gateway->shard,
+                                              .fd_permits_available = permits, .sessions = message_buffer_span(&rows)));
+    message_buffer_done(&rows);
+}
+
+static void dispatch(struct gateway *gateway, const struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_stop_accepting:
+        on_stop_accepting(gateway);
+        break;
+    case MESSAGE_session_opened:
+        on_session_opened(gateway, &message->session_opened);
+        break;
+    case MESSAGE_session_refused:
+        on_session_refused(gateway, &message->session_refused);
+        break;
+    case MESSAGE_join_refused:
+        on_join_refused(gateway, &message->join_refused);
+        break;
+    case MESSAGE_probe_connection:
+        on_probe_connection(gateway, &message->probe_connection);
+        break;
+    case MESSAGE_end_session:
+        on_end_session(gateway, &message->end_session);
+        break;
+    case MESSAGE_bind_refused:
+        on_bind_refused(gateway, &message->bind_refused);
+        break;
+    case MESSAGE_open_listener:
+        binding_open(gateway, &message->open_listener);
+        break;
+    case MESSAGE_bound:
+        on_bound(gateway, &message->bound);
+        break;
+    case MESSAGE_transfer_listener:
+        binding_transfer(gateway, &message->transfer_listener);
+        break;
+    case MESSAGE_unbind_refused:
+        on_unbind_refused(gateway, &message->unbind_refused);
+        break;
+    case MESSAGE_unbound:
+        on_unbound(gateway, &message->unbound);
+        break;
+    case MESSAGE_close_listener:
+        binding_close(gateway, &message->close_listener);
+        break;
+    case MESSAGE_api_answered:
+        base_connection_answered(gateway, &message->api_answered);
+        break;
+    case MESSAGE_count_streams:
+        on_count_streams(gateway, &message->count_streams);
+        break;
+    case MESSAGE_report_metrics:
+        gateway_metrics_report(gateway, &message->report_metrics);
+        break;
+    case MESSAGE_NONE:
+    case MESSAGE_ping_actor: /* answered by the mailbox */
+    case MESSAGE_actor_ponged:
+    case MESSAGE_drain:
+    case MESSAGE_drained:
+    case MESSAGE_open_session:
+    case MESSAGE_join_session:
+    case MESSAGE_connection_closed:
+    case MESSAGE_connection_probed:
+    case MESSAGE_bind:
+    case MESSAGE_claim_port:
+    case MESSAGE_listener_opened:
+    case MESSAGE_listener_failed:
+    case MESSAGE_unbind:
+    case MESSAGE_release_port:
+    case MESSAGE_listener_closed:
+    case MESSAGE_release_session:
+    case MESSAGE_session_released:
+    case MESSAGE_bindings_counted:
+    case MESSAGE_api_request:
+    case MESSAGE_list_sessions:
+    case MESSAGE_sessions_listed:
+    case MESSAGE_list_bindings:
+    case MESSAGE_bindings_listed:
+    case MESSAGE_streams_counted:
+    case MESSAGE_close_session:
+    case MESSAGE_session_closing:
+    case MESSAGE_render_metrics:
+    case MESSAGE_metrics_rendered:
+    case MESSAGE_metrics_reported:
+    case MESSAGE_session_row:
+    case MESSAGE_binding_row:
+    case MESSAGE_stream_count_row:
+    case MESSAGE_metric_row:
+    case MESSAGE_TYPE_COUNT:
+        break; /* not for us: the mailbox has refused them */
+    }
+}
+
+/* ---- the mailbox's and the pipe's join with the loop
+ * ------------------------------------------------------------------------------- */
+
+static void drain_mailbox(struct ws_gateway *self)
+{
+    struct message message = {0};
+    for (int handled = 0; handled < MAILBOX_BURST && mailbox_receive(self->gateway.mailbox, &message); handled++) {
+        dispatch(&self->gateway, &message);
+        message_done(&message);
+    }
+    if (mailbox_has_input(self->gateway.mailbox)) /* its descriptor speaks on edges only, and this one is used up */
+        event_add(self->mail_again, &(struct timeval){0});
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    drain_mailbox(arg);
+}
+
+static void begin_goodbye(struct ws_gateway *self)
+{
+    struct gateway *gateway = &self->gateway;
+    struct timeval limit = gateway_timeval(GOODBYE_MS);
+    gateway->terminating = true;
+    gateway->accepting = false;
+    base_listener_destroy(&self->base_listener);
+    base_connections_destroy(gateway);
+    binding_destroy_all(gateway);
+    for (struct driver_connection *connection = zhashx_first(gateway->drivers); connection;
+         connection = zhashx_next(gateway->drivers))
+        if (connection->phase == DRIVER_LIVE)
+            driver_connection_end(connection, true, CODE_NO_ERROR, "kit is shutting down", WEBSOCKET_CLOSE_GOING_AWAY,
+                                  DRIVER_ENDED_BY_KIT);
+    event_add(self->goodbye, &limit);
+    gateway_wake_turn_end(gateway);
+}
+
+static void on_goodbye_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct ws_gateway *self = arg;
+    event_base_loopbreak(self->gateway.loop);
+}
+
+static void on_pipe(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct ws_gateway *self = arg;
+    while (zsock_events(self->pipe) & ZMQ_POLLIN) {
+        char *command = zstr_recv(self->pipe);
+        bool ends = !command || streq(command, "$TERM");
+        zstr_free(&command);
+        if (ends && !self->gateway.terminating)
+            begin_goodbye(self);
+    }
+}
+
+/* ---- birth and death
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static bool parse_trusted_sources(struct gateway *gateway)
+{
+    const struct option_list *list = &gateway->options->trusted_sources;
+    gateway->trusted = calloc(list->count + 1, sizeof *gateway->trusted);
+    if (!gateway->trusted)
+        return false;
+    for (size_t i = 0; i < list->count; i++)
+        if (!cidr_parse(list->items[i], &gateway->trusted[gateway->trusted_count++]))
+            return false; /* the options were checked: never */
+    return true;
+}
+
+static struct event *new_event(struct ws_gateway *self, evutil_socket_t fd, short what, event_callback_fn callback,
+                               void *arg)
+{
+    struct event *event = event_new(self->gateway.loop, fd, what, callback, arg);
+    if (event && what & EV_READ)
+        event_add(event, NULL);
+    return event;
+}
+
+static bool gateway_init(struct ws_gateway *self, const struct actor_start *start)
+{
+    struct gateway *gateway = &self->gateway;
+    gateway->shard = start->shard;
+    gateway->options = start->options;
+    gateway->log = start->log;
+    gateway->accepting = true;
+    gateway->fd_permits = (int64_t)start->options->fd_budget;
+    LIST_INIT(&gateway->lingering);
+    TAILQ_INIT(&gateway->unflushed);
+    gateway->drivers = id_table_new();
+    gateway->base_connections = id_table_new();
+    gateway->bindings = id_table_new();
+    gateway->loop = event_base_new();
+    gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
+    if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
+        !parse_trusted_sources(gateway) || !paused_visitors_init(gateway))
+        return false;
+    gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
+    self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
+    self->mail_again = new_event(self, -1, 0, on_mail, self);
+    self->pipe_event = new_event(self, (evutil_socket_t)zsock_fd(self->pipe), EV_READ | EV_PERSIST, on_pipe, self);
+    self->goodbye = new_event(self, -1, 0, on_goodbye_over, self);
+    return gateway->turn_end && self->mail && self->mail_again && self->pipe_event && self->goodbye;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+static void drop_drivers(struct gateway *gateway)
+{
+    struct driver_connection *connection = NULL;
+    while (gateway->drivers && (connection = zhashx_first(gateway->drivers)))
+        driver_connection_drop(connection);
+}
+
+static void gateway_done(struct ws_gateway *self)
+{
+    struct gateway *gateway = &self->gateway;
+    base_listener_destroy(&self->base_listener);
+    drop_drivers(gateway);
+    tcp_socket_end_lingering(gateway);
+    empty_graves(gateway);
+    free(gateway->graves);
+    paused_visitors_done(gateway);
+    free_event(gateway->turn_end);
+    free_event(self->mail);
+    free_event(self->mail_again);
+    free_event(self->pipe_event);
+    free_event(self->goodbye);
+    zhashx_destroy(&gateway->drivers);
+    zhashx_destroy(&gateway->base_connections);
+    zhashx_destroy(&gateway->bindings);
+    mailbox_destroy(&gateway->mailbox);
+    if (gateway->loop)
+        event_base_free(gateway->loop);
+    free(gateway->trusted);
+}
+
+void ws_gateway_actor(zsock_t *pipe, void *args)
+{
+    const struct actor_start *start = args;
+    struct ws_gateway self = {.pipe = pipe};
+    pthread_setname_np(pthread_self(), actor_thread_name(ACTOR_ws_gateway));
+    bool is_up = gateway_init(&self, start) && (self.base_listener = base_listener_new(&self.gateway));
+    zsock_signal(pipe, is_up ? 0 : 1);
+    if (is_up) {
+        on_pipe(-1, 0, &self); /* arms the pipe's descriptor, as draining arms the mailbox's */
+        drain_mailbox(&self);
+        event_base_loop(self.gateway.loop, EVLOOP_NO_EXIT_ON_EMPTY);
+    }
+    gateway_done(&self);
+}
