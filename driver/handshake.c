@@ -1,0 +1,74 @@
+#include "handshake.h"
+
+#include <event2/buffer.h>
+#include <stdio.h>
+
+enum { WS_PORT = 80, HTTP_SWITCHING_PROTOCOLS = 101 };
+
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocol, struct evbuffer *out)
+{
+    char host[HOST_PORT_BYTES];
+    host_port_format_authority(&url->where, WS_PORT, host);
+    evbuffer_add_printf(out,
+                        "GET %s HTTP/1.1\r\n"
+                        "Host: %s\r\n"
+                        "Connection: Upgrade\r\n"
+                        "Upgrade: websocket\r\n"
+                        "Sec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Key: %s\r\n"
+                        "Sec-WebSocket-Protocol: %s\r\n"
+                        "User-Agent: hoody-tunnel/%s\r\n"
+                        "\r\n",
+                        url->path, host, key, subprotocol, HOODY_VERSION);
+}
+
+/* What to say of an answer that is not a 101. */
+static const char *refusal_hint(uint16_t status)
+{
+    switch (status) {
+    case 400:
+        return "it speaks no protocol version that this program knows";
+    case 401:
+    case 403:
+        return "it does not let this address or this name in (see its --trusted-source and --admin-host)";
+    case 404:
+    case 405:
+        return "is that the URL of a hoody-tunnel daemon?";
+    case 503:
+        return "it is busy, or an edge in between does not reach it";
+    default:
+        return "is there a hoody-tunnel daemon?";
+    }
+}
+
+static bool field_is(const struct http_head *answer, const char *name, const char *value)
+{
+    const struct http_field *field = http_head_field(answer, name);
+    return field != NULL && span_equals(field->value, value);
+}
+
+bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocol,
+                           char ret_why[HANDSHAKE_WHY_BYTES])
+{
+    if (answer->status != HTTP_SWITCHING_PROTOCOLS) {
+        snprintf(ret_why, HANDSHAKE_WHY_BYTES, "it answered HTTP %u %.*s: %s", (unsigned)answer->status,
+                 (int)(answer->reason.length > 60 ? 60 : answer->reason.length),
+                 answer->reason.length > 0 ? (const char *)answer->reason.data : "", refusal_hint(answer->status));
+        return false;
+    }
+    char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+    websocket_accept_key(span_of_string(key), accept);
+    const char *why = NULL;
+    if (!http_head_has_token(answer, "upgrade", "websocket") || !http_head_has_token(answer, "connection", "upgrade"))
+        why = "it switched to something that is no WebSocket";
+    else if (!field_is(answer, "sec-websocket-accept", accept))
+        why = "its Sec-WebSocket-Accept is not the answer to our key";
+    else if (!field_is(answer, "sec-websocket-protocol", subprotocol))
+        why = "it did not take up the tunnel's subprotocol";
+    else if (http_head_field(answer, "sec-websocket-extensions") != NULL)
+        why = "it switched on an extension that nobody asked for";
+    if (why == NULL)
+        return true;
+    snprintf(ret_why, HANDSHAKE_WHY_BYTES, "%s", why);
+    return false;
+}

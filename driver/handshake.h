@@ -1,0 +1,21 @@
+/* The client's half of the WebSocket opening handshake (RFC 6455 section 4.1; protocol section 1). Pure. */
+#ifndef HOODY_DRIVER_HANDSHAKE_H
+#define HOODY_DRIVER_HANDSHAKE_H
+
+#include "http_reader.h"
+#include "target.h"
+#include "websocket.h"
+
+struct evbuffer;
+
+/* Appends the GET with `key` (websocket_random_key) that offers `subprotocol`. */
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocol, struct evbuffer *out);
+
+enum { HANDSHAKE_WHY_BYTES = 256 };
+
+/* true: the daemon has switched to the WebSocket we asked for. false: ret_why says in one line, fit for a person, why
+ * not. */
+bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocol,
+                           char ret_why[HANDSHAKE_WHY_BYTES]);
+
+#endif

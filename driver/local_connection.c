@@ -1,0 +1,228 @@
+#include "local_connection.h"
+
+#include "check.h"
+#include "http_forward.h"
+#include "http_reader.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { IO_CHUNK = 131072 /* bytes per read or write of the socket */ };
+
+static bool has_input(const struct local_connection *connection)
+{
+    return evbuffer_get_length(bufferevent_get_input(connection->bev)) > 0;
+}
+
+/* Input first, then the end behind it, unless the owner has had enough, or is another one now who will be told anew. */
+static void report(struct local_connection *connection)
+{
+    const struct local_connection_events *events = connection->events;
+    void *owner = connection->owner;
+    if (has_input(connection))
+        events->on_input(owner);
+    if (connection->has_end && !connection->is_paused && !connection->is_destroyed && connection->owner == owner) {
+        connection->has_end = false;
+        events->on_ended(owner, connection->end);
+    }
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    report(arg);
+}
+
+static void on_resume_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    report(arg);
+}
+
+static void shut_if_empty(struct local_connection *connection)
+{
+    if (connection->ends_when_empty && local_connection_is_flushed(connection))
+        shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct local_connection *connection = arg;
+    shut_if_empty(connection);
+    if (local_connection_is_flushed(connection))
+        connection->events->on_flushed(connection->owner);
+}
+
+/* DATA that counted as unsent and is not in the output any more has left. What remains there may be heads and chunk
+ * framing too: so never too early. */
+static void count_consumed(struct local_connection *connection, size_t remaining)
+{
+    if (connection->unsent <= remaining)
+        return;
+    size_t consumed = connection->unsent - remaining;
+    connection->unsent = remaining;
+    connection->events->on_consumed(connection->owner, consumed);
+}
+
+static void on_output_change(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    if (info->n_deleted > 0)
+        count_consumed(arg, evbuffer_get_length(output));
+}
+
+static void on_write_failed(struct local_connection *connection, int error)
+{
+    connection->cannot_write = true;
+    connection->was_reset = error != EPIPE; /* EPIPE: its FIN came before the reset */
+    bufferevent_disable(connection->bev, EV_WRITE);
+    count_consumed(connection, 0);
+    connection->events->on_ended(connection->owner, LOCAL_WRITE_FAILED);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    struct local_connection *connection = arg;
+    int error = EVUTIL_SOCKET_ERROR();
+    if ((what & BEV_EVENT_WRITING) != 0) {
+        on_write_failed(connection, error);
+        return;
+    }
+    connection->has_end = true;
+    if ((what & BEV_EVENT_TIMEOUT) != 0)
+        connection->end = LOCAL_IDLED;
+    else
+        connection->end = (what & BEV_EVENT_EOF) != 0 ? LOCAL_ENDED : LOCAL_READ_FAILED;
+    report(connection);
+}
+
+struct local_connection *local_connection_new(struct loop *loop, int fd)
+{
+    struct local_connection *connection = calloc(1, sizeof *connection);
+    check(connection != NULL);
+    connection->loop = loop;
+    connection->bev = bufferevent_socket_new(loop_base(loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    connection->reader = http_reader_new(HTTP_ANSWERS);
+    connection->resume_timer = evtimer_new(loop_base(loop), on_resume_timer, connection);
+    check(connection->bev != NULL && connection->reader != NULL && connection->resume_timer != NULL);
+    bufferevent_set_max_single_read(connection->bev, IO_CHUNK);
+    bufferevent_set_max_single_write(connection->bev, IO_CHUNK);
+    check(evbuffer_add_cb(bufferevent_get_output(connection->bev), on_output_change, connection) != NULL);
+    return connection;
+}
+
+static void free_connection(void *object)
+{
+    struct local_connection *connection = object;
+    bufferevent_free(connection->bev);
+    http_reader_destroy(&connection->reader);
+    event_free(connection->resume_timer);
+    free(connection);
+}
+
+void local_connection_destroy(struct local_connection **p_connection, bool aborts)
+{
+    struct local_connection *connection = *p_connection;
+    *p_connection = NULL;
+    if (connection == NULL)
+        return;
+    connection->is_destroyed = true;
+    int fd = bufferevent_getfd(connection->bev);
+    if (aborts) {
+        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    evbuffer_remove_cb(bufferevent_get_output(connection->bev), on_output_change, connection);
+    bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
+    bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+    evtimer_del(connection->resume_timer);
+    loop_reap(connection->loop, free_connection, connection);
+}
+
+void local_connection_own(struct local_connection *connection, const struct local_connection_events *events,
+                          void *owner)
+{
+    connection->events = events;
+    connection->owner = owner;
+    bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
+    if (!connection->cannot_write)
+        bufferevent_enable(connection->bev, EV_WRITE);
+    local_connection_resume_reading(connection);
+}
+
+struct evbuffer *local_connection_input(struct local_connection *connection)
+{
+    return bufferevent_get_input(connection->bev);
+}
+
+struct evbuffer *local_connection_output(struct local_connection *connection)
+{
+    return bufferevent_get_output(connection->bev);
+}
+
+bool local_connection_is_flushed(const struct local_connection *connection)
+{
+    return connection->cannot_write || evbuffer_get_length(bufferevent_get_output(connection->bev)) == 0;
+}
+
+void local_connection_write(struct local_connection *connection, struct evbuffer *data, size_t length, bool as_chunk)
+{
+    struct evbuffer *output = bufferevent_get_output(connection->bev);
+    if (connection->cannot_write) {
+        evbuffer_drain(data, length);
+        connection->events->on_consumed(connection->owner, length);
+        return;
+    }
+    connection->unsent += length;
+    if (as_chunk)
+        http_chunk_write(data, length, output);
+    else
+        check(evbuffer_remove_buffer(data, output, length) == (int)length);
+}
+
+void local_connection_end_writing(struct local_connection *connection)
+{
+    connection->ends_when_empty = true;
+    shut_if_empty(connection);
+}
+
+bool local_connection_is_quiet(const struct local_connection *connection)
+{
+    return !connection->cannot_write && !connection->has_end && !has_input(connection) &&
+           local_connection_is_flushed(connection);
+}
+
+void local_connection_pause_reading(struct local_connection *connection)
+{
+    connection->is_paused = true;
+    bufferevent_disable(connection->bev, EV_READ);
+}
+
+void local_connection_resume_reading(struct local_connection *connection)
+{
+    const struct timeval at_once = {0};
+    connection->is_paused = false;
+    if (!connection->has_end)
+        bufferevent_enable(connection->bev, EV_READ);
+    if (connection->has_end || has_input(connection))
+        check(evtimer_add(connection->resume_timer, &at_once) == 0);
+}
+
+void local_connection_idle(struct local_connection *connection, unsigned seconds)
+{
+    const struct timeval wait = {.tv_sec = seconds};
+    bufferevent_set_timeouts(connection->bev, seconds > 0 ? &wait : NULL, NULL);
+}
+
+bool local_connection_is_stale(struct local_connection *connection)
+{
+    char byte;
+    return recv(bufferevent_getfd(connection->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+           (errno != EAGAIN && errno != EWOULDBLOCK);
+}

@@ -1,0 +1,43 @@
+/* The service that a binding publishes: where it is, which Host it is sent, and its idle keep-alive connections. */
+#ifndef HOODY_DRIVER_LOCAL_SERVICE_H
+#define HOODY_DRIVER_LOCAL_SERVICE_H
+
+#include "dial.h"
+#include "http_forward.h"
+#include "local_connection.h"
+
+enum {
+    LOCAL_IDLE_MAX = 64,           /* connections kept for reuse; beyond it the longest idle one is closed */
+    LOCAL_IDLE_S = 30,             /* and for how long; less when the service says so (Keep-Alive: timeout) */
+    LOCAL_DIAL_TIMEOUT_MS = 10000, /* for each of its addresses */
+};
+
+struct local_service {
+    struct loop *loop;
+    struct endpoint endpoint;
+    enum host_policy host_policy;
+    const char *fixed_host;                        /* HOST_FIXED; borrowed */
+    char own_host[HOST_PORT_BYTES];                /* HOST_REWRITE */
+    TAILQ_HEAD(idle_queue, local_connection) idle; /* the most recently used first */
+    unsigned idle_count;
+    bool is_down; /* said so on stderr */
+};
+
+/* `fixed_host` must outlive it. */
+void local_service_init(struct local_service *service, struct loop *loop, const struct endpoint *endpoint,
+                        enum host_policy host_policy, const char *fixed_host);
+/* Closes idle connections. */
+void local_service_done(struct local_service *service);
+
+/* An idle connection, for local_connection_own; NULL: dial. */
+struct local_connection *local_service_take(struct local_service *service);
+/* Takes a connection whose exchange is complete. `seconds`: what the service said of its patience, 0: nothing. */
+void local_service_give(struct local_service *service, struct local_connection **p_connection, unsigned seconds);
+
+/* The Host for this request; borrowed from the service or from `open`. */
+const char *local_service_host(const struct local_service *service, const struct stream_open *open);
+
+/* Tells people, once per change. error 0: it is up. */
+void local_service_report(struct local_service *service, int error);
+
+#endif

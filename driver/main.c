@@ -1,0 +1,43 @@
+/* hoody-tunnel: the laptop side of the tunnel. */
+#include "expose.h"
+#include "options.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Every visitor may take a connection to the local service: what the system allows at most is just enough. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = {0};
+    char error[USAGE_ERROR_BYTES];
+
+    if (!options_parse(argc, argv, getenv, &options, error)) {
+        fprintf(stderr, "hoody-tunnel: %s\nTry: %s\n", error, options_help_hint(options.command));
+        return EXIT_USAGE;
+    }
+    if (options.wants_version) {
+        options_print_version(stdout);
+        return EXIT_ENDED;
+    }
+    if (options.wants_help) {
+        options_print_help(options.command, stdout);
+        return EXIT_ENDED;
+    }
+    raise_fd_limit();
+    switch (options.command) {
+    case COMMAND_expose:
+        return (int)expose_run(&options);
+    case COMMAND_COUNT:
+        break;
+    }
+    return EXIT_USAGE;
+}

@@ -1,0 +1,258 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRAM "hoody-tunnel"
+
+#define IN(command) (1U << COMMAND_##command)
+
+enum option_kind { TEXT, PORT, FLAG };
+
+struct option {
+    unsigned commands;
+    const char *name;
+    enum option_kind kind;
+    size_t offset; /* in struct options */
+    const char *placeholder;
+    const char *environment;
+    const char *initial;
+    const char *help;
+};
+
+static const struct option OPTIONS[] = {
+#define OPTION(commands, name, field, kind, placeholder, environment, initial, help)                                   \
+    {commands, name, kind, offsetof(struct options, field), placeholder, environment, initial, help},
+#include "options.def"
+};
+
+struct command_text {
+    const char *name;
+    const char *argument;
+    const char *summary;
+    const char *example;
+    const char *hint;
+};
+
+static const struct command_text COMMANDS[] = {
+#define COMMAND(name, argument, summary, example) {#name, argument, summary, example, PROGRAM " " #name " --help"},
+#include "options.def"
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+static bool parse_port(const char *text, uint16_t *ret_port)
+{
+    unsigned long value = 0;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5 || text[digits] != '\0')
+        return false;
+    value = strtoul(text, NULL, 10);
+    if (value > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)value;
+    return true;
+}
+
+/* `where` names the flag or the variable that the value came from. */
+static bool assign(const struct option *option, const char *value, const char *where, struct options *options,
+                   char ret_error[USAGE_ERROR_BYTES])
+{
+    void *field = (char *)options + option->offset;
+    switch (option->kind) {
+    case TEXT:
+        *(option_TEXT *)field = value;
+        return true;
+    case PORT:
+        if (parse_port(value, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 0 to 65535, not '%.100s'", where, value);
+        return false;
+    case FLAG:
+        *(option_FLAG *)field = true;
+        return true;
+    }
+    return false;
+}
+
+/* Before the command line is read: what the environment says, else the initial value. */
+static bool assign_initial(struct options *options, char *(*environment)(const char *name),
+                           char ret_error[USAGE_ERROR_BYTES])
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++) {
+        const struct option *option = &OPTIONS[i];
+        const char *value = *option->environment != '\0' ? environment(option->environment) : NULL;
+        const char *where = option->environment;
+        if (value == NULL || *value == '\0') {
+            value = option->initial;
+            where = option->name;
+        }
+        if (option->kind != FLAG && !assign(option, value, where, options, ret_error))
+            return false;
+    }
+    return true;
+}
+
+static const struct option *find_option(const char *name, size_t length, enum command command)
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (strlen(OPTIONS[i].name) == length && memcmp(OPTIONS[i].name, name, length) == 0 &&
+            command != COMMAND_COUNT && (OPTIONS[i].commands & (1U << command)) != 0)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+/* `text` is argv[*p_index], which begins with "--"; its value may be the next argument. */
+static bool parse_flag(int argc, char *const argv[], int *p_index, struct options *options,
+                       char ret_error[USAGE_ERROR_BYTES])
+{
+    const char *text = argv[*p_index];
+    const char *name = text + 2;
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
+    const struct option *option = find_option(name, length, options->command);
+
+    if (option == NULL) {
+        snprintf(ret_error, USAGE_ERROR_BYTES, "unknown flag '%.100s'", text);
+        return false;
+    }
+    if (option->kind == FLAG && value != NULL) {
+        snprintf(ret_error, USAGE_ERROR_BYTES, "--%s takes no value", option->name);
+        return false;
+    }
+    if (option->kind != FLAG && value == NULL) {
+        if (*p_index + 1 >= argc) {
+            snprintf(ret_error, USAGE_ERROR_BYTES, "--%s needs a value: %s", option->name, option->placeholder);
+            return false;
+        }
+        value = argv[++*p_index];
+    }
+    char where[64];
+    snprintf(where, sizeof where, "--%s", option->name);
+    return assign(option, value, where, options, ret_error);
+}
+
+static bool parse_word(const char *word, struct options *options, char ret_error[USAGE_ERROR_BYTES])
+{
+    if (options->command == COMMAND_COUNT) {
+        for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
+            if (strcmp(COMMANDS[i].name, word) == 0) {
+                options->command = (enum command)i;
+                return true;
+            }
+        snprintf(ret_error, USAGE_ERROR_BYTES, "unknown command '%.100s'", word);
+        return false;
+    }
+    if (options->argument != NULL || *COMMANDS[options->command].argument == '\0') {
+        snprintf(ret_error, USAGE_ERROR_BYTES, "one argument too many: '%.100s'", word);
+        return false;
+    }
+    options->argument = word;
+    return true;
+}
+
+static bool is_complete(const struct options *options, char ret_error[USAGE_ERROR_BYTES])
+{
+    if (options->wants_help || options->wants_version)
+        return true;
+    if (options->command == COMMAND_COUNT) {
+        snprintf(ret_error, USAGE_ERROR_BYTES, "a command is missing");
+        return false;
+    }
+    const char *argument = COMMANDS[options->command].argument;
+    if (*argument != '\0' && options->argument == NULL) {
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s is missing", argument);
+        return false;
+    }
+    return true;
+}
+
+bool options_parse(int argc, char *const argv[], char *(*environment)(const char *name), struct options *ret_options,
+                   char ret_error[USAGE_ERROR_BYTES])
+{
+    struct options options = {.command = COMMAND_COUNT};
+    bool flags_ended = false;
+
+    if (!assign_initial(&options, environment, ret_error))
+        return false;
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        bool ok = true;
+        if (flags_ended || text[0] != '-')
+            ok = parse_word(text, &options, ret_error);
+        else if (strcmp(text, "--") == 0)
+            flags_ended = true;
+        else if (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0)
+            options.wants_help = true;
+        else if (strcmp(text, "--version") == 0)
+            options.wants_version = true;
+        else if (text[1] == '-')
+            ok = parse_flag(argc, argv, &i, &options, ret_error);
+        else {
+            snprintf(ret_error, USAGE_ERROR_BYTES, "unknown flag '%.100s'", text);
+            ok = false;
+        }
+        if (!ok) {
+            ret_options->command = options.command; /* for the hint */
+            return false;
+        }
+    }
+    ret_options->command = options.command;
+    if (!is_complete(&options, ret_error))
+        return false;
+    *ret_options = options;
+    return true;
+}
+
+static void print_flag(const struct option *option, FILE *out)
+{
+    char flag[64];
+    snprintf(flag, sizeof flag, "--%s%s%s", option->name, *option->placeholder != '\0' ? " " : "", option->placeholder);
+    fprintf(out, "  %-36s  %s\n", flag, option->help);
+    if (*option->environment != '\0')
+        fprintf(out, "  %-36s  (%s, default %s)\n", "", option->environment, option->initial);
+    else if (option->kind != FLAG && *option->initial != '\0')
+        fprintf(out, "  %-36s  (default %s)\n", "", option->initial);
+}
+
+static void print_command_help(enum command command, FILE *out)
+{
+    const struct command_text *text = &COMMANDS[command];
+    fprintf(out, "%s %s: %s\n\nUsage: %s %s %s [flags]\n", PROGRAM, text->name, text->summary, PROGRAM, text->name,
+            text->argument);
+    if (command == COMMAND_expose)
+        fputs("  TARGET is 3000, :3000, host:3000 or [::1]:3000; without a host: 127.0.0.1\n", out);
+    fputs("\nFlags:\n", out);
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if ((OPTIONS[i].commands & (1U << command)) != 0)
+            print_flag(&OPTIONS[i], out);
+    fprintf(out, "\nExample: %s\n\nExit status: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 3 daemon not reachable\n",
+            text->example);
+}
+
+void options_print_help(enum command command, FILE *out)
+{
+    if (command != COMMAND_COUNT) {
+        print_command_help(command, out);
+        return;
+    }
+    fprintf(out, "%s publishes services of this machine on ports of a container.\n\nUsage: %s COMMAND [flags]\n\n",
+            PROGRAM, PROGRAM);
+    fputs("Commands:\n", out);
+    for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
+        fprintf(out, "  %-8s %-8s  %s\n", COMMANDS[i].name, COMMANDS[i].argument, COMMANDS[i].summary);
+    fprintf(out, "\n`%s COMMAND --help` tells more of one; `%s --version` says which version this is.\n", PROGRAM,
+            PROGRAM);
+    fprintf(out, "\nExample: %s\n", COMMANDS[0].example);
+}
+
+void options_print_version(FILE *out)
+{
+    fputs(PROGRAM " " HOODY_VERSION "\n", out);
+}
+
+const char *options_help_hint(enum command command)
+{
+    return command == COMMAND_COUNT ? PROGRAM " --help" : COMMANDS[command].hint;
+}

@@ -1,0 +1,40 @@
+/* The command line (options.def). Pure: argument vector and environment in, options or a usage error out. */
+#ifndef HOODY_DRIVER_OPTIONS_H
+#define HOODY_DRIVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum command {
+#define COMMAND(name, argument, summary, example) COMMAND_##name,
+#include "options.def"
+    COMMAND_COUNT /* none: only --help or --version */
+};
+
+typedef const char *option_TEXT; /* borrowed from the arguments or the environment; "" when there is none */
+typedef uint16_t option_PORT;
+typedef bool option_FLAG;
+
+struct options {
+    enum command command;
+    bool wants_help; /* of `command`, or of everything */
+    bool wants_version;
+    const char *argument; /* the positional one; borrowed, NULL: none */
+#define OPTION(commands, name, field, kind, placeholder, environment, initial, help) option_##kind field;
+#include "options.def"
+};
+
+enum { USAGE_ERROR_BYTES = 512 };
+
+/* `environment(name)` is getenv or a test's. false: ret_error says what is wrong, in one line. */
+bool options_parse(int argc, char *const argv[], char *(*environment)(const char *name), struct options *ret_options,
+                   char ret_error[USAGE_ERROR_BYTES]);
+
+/* The help of one command, or of the program for COMMAND_COUNT. */
+void options_print_help(enum command command, FILE *out);
+void options_print_version(FILE *out);
+/* "hoody-tunnel expose --help": where to look after a usage error. */
+const char *options_help_hint(enum command command);
+
+#endif

@@ -1,0 +1,135 @@
+#include "relay.h"
+
+#include "check.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+
+struct relay {
+    struct loop *loop;
+    struct stream *stream;
+    struct local_connection *connection;
+    bool kit_ended;
+    bool local_ended;
+};
+
+static void end_relay(struct relay *relay, bool aborts)
+{
+    local_connection_destroy(&relay->connection, aborts);
+    loop_reap(relay->loop, free, relay);
+}
+
+static void finish_if_complete(struct relay *relay)
+{
+    if (!relay->kit_ended || !relay->local_ended || !local_connection_is_flushed(relay->connection))
+        return;
+    stream_detach(relay->stream);
+    end_relay(relay, false);
+}
+
+/* ---- from the kit ---- */
+
+static void on_data(void *handler, struct evbuffer *data, size_t length)
+{
+    struct relay *relay = handler;
+    local_connection_write(relay->connection, data, length, false);
+}
+
+static void on_end(void *handler)
+{
+    struct relay *relay = handler;
+    relay->kit_ended = true;
+    local_connection_end_writing(relay->connection);
+    finish_if_complete(relay);
+}
+
+static void on_room(void *handler)
+{
+    struct relay *relay = handler;
+    if (!relay->local_ended)
+        local_connection_resume_reading(relay->connection);
+}
+
+static void on_gone(void *handler)
+{
+    end_relay(handler, true);
+}
+
+static const struct stream_handler HANDLER = {
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_room = on_room,
+    .on_gone = on_gone,
+};
+
+/* ---- from the local service ---- */
+
+static void on_input(void *owner)
+{
+    struct relay *relay = owner;
+    struct evbuffer *input = local_connection_input(relay->connection);
+    size_t length = evbuffer_get_length(input), room = stream_room(relay->stream);
+    if (length > room) {
+        length = room;
+        local_connection_pause_reading(relay->connection);
+    }
+    if (length == 0)
+        return;
+    check(evbuffer_remove_buffer(input, stream_queue(relay->stream), length) == (int)length);
+    stream_queue_grew(relay->stream);
+}
+
+static void on_consumed(void *owner, size_t bytes)
+{
+    struct relay *relay = owner;
+    stream_consumed(relay->stream, bytes);
+}
+
+static void on_flushed(void *owner)
+{
+    finish_if_complete(owner);
+}
+
+static void on_local_ended(void *owner, enum local_end end)
+{
+    struct relay *relay = owner;
+    switch (end) {
+    case LOCAL_ENDED:
+        relay->local_ended = true;
+        stream_end(relay->stream);
+        finish_if_complete(relay);
+        return;
+    case LOCAL_WRITE_FAILED:
+        if (relay->local_ended || !relay->connection->was_reset) {
+            finish_if_complete(relay); /* it has closed: its last bytes still go to the visitor */
+            return;
+        }
+        break;
+    case LOCAL_READ_FAILED:
+    case LOCAL_IDLED:
+        break;
+    }
+    stream_reset(relay->stream, CODE_CANCEL, "the local service reset the connection");
+}
+
+static const struct local_connection_events EVENTS = {
+    .on_input = on_input,
+    .on_consumed = on_consumed,
+    .on_flushed = on_flushed,
+    .on_ended = on_local_ended,
+};
+
+void relay_start(struct loop *loop, struct stream *stream, struct local_connection **p_connection,
+                 struct evbuffer *held, bool kit_ended)
+{
+    struct relay *relay = calloc(1, sizeof *relay);
+    check(relay != NULL);
+    *relay = (struct relay){.loop = loop, .stream = stream, .connection = *p_connection};
+    *p_connection = NULL;
+    stream_attach(stream, &HANDLER, relay);
+    local_connection_own(relay->connection, &EVENTS, relay);
+    if (evbuffer_get_length(held) > 0)
+        local_connection_write(relay->connection, held, evbuffer_get_length(held), false);
+    if (kit_ended)
+        on_end(relay);
+}

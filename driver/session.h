@@ -1,0 +1,54 @@
+/* A session with the daemon (protocol sections 3, 5, 7): HELLO, bindings, and the frames of its streams. Stands on a
+ * connection, which it opens; the two are apart, so that a session can outlive a connection. */
+#ifndef HOODY_DRIVER_SESSION_H
+#define HOODY_DRIVER_SESSION_H
+
+#include "local_service.h"
+#include "session_payloads.h"
+#include "tunnel_connection.h"
+
+enum { SESSION_BINDINGS_MAX = 32 };
+
+/* What to ask for; all borrowed, must outlive the session. */
+struct expose_wish {
+    uint16_t port; /* 0: any */
+    bool takeover;
+    const char *label; /* NULL: none */
+    struct local_service *service;
+};
+
+enum session_end {
+    SESSION_CLOSED,      /* we asked for it */
+    SESSION_UNREACHABLE, /* the daemon can't be reached */
+    SESSION_FAILED,      /* anything else */
+};
+
+struct session_events {
+    /* The daemon knows us; bindings follow. */
+    void (*on_established)(void *owner, const struct session_id *id);
+    /* One of the wishes has come true. */
+    void (*on_bound)(void *owner, const struct expose_wish *wish, const struct bind_ok *ok);
+    /* Once, nothing after it. `text`: one line for people, borrowed. */
+    void (*on_ended)(void *owner, enum session_end end, const char *text);
+};
+
+struct session;
+
+/* Connects at once. Everything given must outlive it. */
+struct session *session_new(struct loop *loop, const struct server_url *url, const struct endpoint *daemon,
+                            const struct session_events *events, void *owner);
+/* Drops what is left; no event follows. */
+void session_destroy(struct session **p_session);
+
+/* Asks for a binding, now or as soon as the session stands. At most SESSION_BINDINGS_MAX. */
+void session_expose(struct session *session, const struct expose_wish *wish);
+
+/* UNBIND, close 1000, on_ended. A second call: at once. */
+void session_close(struct session *session);
+
+enum {
+    SESSION_GREETING_TIMEOUT_MS = 15000, /* HELLO_OK and BIND_OK must have come */
+    SESSION_UNBIND_TIMEOUT_MS = 2000,
+};
+
+#endif

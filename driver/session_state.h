@@ -1,0 +1,73 @@
+/* The inside of a session, for session.c (its life) and session_frames.c (what the daemon says) alone. */
+#ifndef HOODY_DRIVER_SESSION_STATE_H
+#define HOODY_DRIVER_SESSION_STATE_H
+
+#include "session.h"
+#include "stream_table.h"
+
+enum session_state {
+    SESSION_CONNECTING, /* no HELLO yet */
+    SESSION_GREETING,   /* HELLO went out */
+    SESSION_LIVE,       /* HELLO_OK came */
+    SESSION_LEAVING,    /* UNBINDs went out */
+    SESSION_CLOSING,    /* the daemon or we have said goodbye; only the end is awaited */
+    SESSION_OVER,
+};
+
+enum binding_state {
+    BINDING_WISHED, /* BIND has not gone out */
+    BINDING_ASKED,
+    BINDING_HELD,
+    BINDING_LEAVING, /* UNBIND went out */
+    BINDING_GONE,
+};
+
+struct binding {
+    const struct expose_wish *wish;
+    enum binding_state state;
+    uint32_t id;
+    uint16_t port;
+};
+
+struct session {
+    struct loop *loop;
+    const struct server_url *url;
+    const struct endpoint *daemon;
+    const struct session_events *events;
+    void *owner;
+    enum session_state state;
+    struct session_id id;
+    struct tunnel_connection *connection;
+    struct stream_table streams;
+    struct event *deadline;                        /* of the greeting, of UNBIND, of a GOAWAY's close */
+    struct binding bindings[SESSION_BINDINGS_MAX]; /* clientBindRef: index + 1 */
+    size_t binding_count;
+    bool has_end;
+    enum session_end end;
+    char end_text[512];
+};
+
+/* For control frames, now. */
+struct frame_batch *session_control(struct session *session);
+/* Adds a session frame and frees the payload; NULL: out of memory, which ends the process. */
+void session_say(struct session *session, enum frame_type type, char *payload);
+
+/* What will be said at the end; the first reason is the real one. */
+__attribute__((format(printf, 3, 4))) void session_settle_end(struct session *session, enum session_end end,
+                                                              const char *format, ...);
+/* All streams go, the connection closes; on_ended follows. */
+void session_begin_closing(struct session *session, uint16_t close_code, const char *reason);
+/* The daemon broke the protocol: GOAWAY, close. */
+void session_fail(struct session *session, struct frame_error error);
+
+/* HELLO_OK came: asks for what was wished. */
+void session_establish(struct session *session, const struct hello_ok *ok);
+/* A binding was bound or is gone: is anything left to do, or to wait for? */
+void session_bindings_changed(struct session *session);
+/* The daemon said goodbye: its close follows. */
+void session_await_close(struct session *session);
+
+/* Handles every frame of one message. */
+void session_read_message(struct session *session, struct evbuffer *message);
+
+#endif

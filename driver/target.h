@@ -1,0 +1,37 @@
+/* Where things are, as users write it: the TARGET of `expose`, and the daemon's URL. Pure. */
+#ifndef HOODY_DRIVER_TARGET_H
+#define HOODY_DRIVER_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HOST_BYTES = 256,                 /* a host name or address, NUL included */
+    HOST_PORT_BYTES = HOST_BYTES + 8, /* "[host]:65535" */
+    SERVER_PATH_BYTES = 2048,         /* path and query of the daemon's URL */
+};
+
+struct host_port {
+    char host[HOST_BYTES]; /* without brackets */
+    uint16_t port;
+};
+
+/* "host:port", IPv6 addresses in brackets. */
+void host_port_format(const struct host_port *where, char ret_text[HOST_PORT_BYTES]);
+/* The same without `:port` when it is `default_port`: what a Host field and a URL say. */
+void host_port_format_authority(const struct host_port *where, uint16_t default_port, char ret_text[HOST_PORT_BYTES]);
+
+/* `3000`, `:3000`, `host:3000`, `[::1]:3000`; without a host: 127.0.0.1. false: *ret_why (static) says what is wrong.
+ */
+bool target_parse(const char *text, struct host_port *ret_target, const char **ret_why);
+
+struct server_url {
+    bool is_tls; /* wss:// */
+    struct host_port where;
+    char path[SERVER_PATH_BYTES]; /* with its query; the tunnel's own path when the URL has none */
+};
+
+/* ws://host[:port][/path][?query], or wss://. false: *ret_why (static) says what is wrong. */
+bool server_url_parse(const char *text, struct server_url *ret_url, const char **ret_why);
+
+#endif

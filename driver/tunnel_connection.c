@@ -1,0 +1,343 @@
+#include "tunnel_connection.h"
+
+#include "check.h"
+#include "handshake.h"
+#include "session_payloads.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    IO_CHUNK = 131072,        /* bytes per read or write of the socket */
+    UNSENT_LOW_MARK = 131072, /* TCP_NOTSENT_LOWAT: what the kernel queues beyond the congestion window */
+    KEEPALIVE_IDLE_S = 30,    /* a lost peer is noticed within a minute or so */
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_PROBES = 3,
+    USER_TIMEOUT_MS = 60000,
+};
+
+enum connection_state { DIALING, HANDSHAKING, OPEN, CLOSING /* a close frame went out */, ENDED };
+
+struct tunnel_connection {
+    struct loop *loop;
+    const struct server_url *url;
+    const struct endpoint *daemon;
+    const struct connection_events *events;
+    void *owner;
+    enum connection_state state;
+    struct dial *dial;
+    struct bufferevent *bev;
+    struct event *deadline; /* of the handshake, of the close */
+    char key[WEBSOCKET_KEY_LENGTH + 1];
+    struct http_reader *handshake;
+    struct websocket_reader reader;
+    struct evbuffer *message;
+    struct outbox outbox;
+    bool has_end; /* `end` was settled before the socket is gone */
+    struct connection_end end;
+};
+
+static void set_deadline(struct tunnel_connection *connection, unsigned ms)
+{
+    const struct timeval in = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    check(evtimer_add(connection->deadline, &in) == 0);
+}
+
+/* What is said at the end: the first reason found is the real one. */
+__attribute__((format(printf, 4, 5))) static void settle_end(struct tunnel_connection *connection,
+                                                             enum connection_end_kind kind, uint16_t close_code,
+                                                             const char *format, ...)
+{
+    if (connection->has_end)
+        return;
+    connection->has_end = true;
+    connection->end.kind = kind;
+    connection->end.close_code = close_code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(connection->end.text, sizeof connection->end.text, format, arguments);
+    va_end(arguments);
+}
+
+static void finish(struct tunnel_connection *connection)
+{
+    if (connection->state == ENDED)
+        return;
+    connection->state = ENDED;
+    evtimer_del(connection->deadline);
+    outbox_shut(&connection->outbox);
+    if (connection->bev != NULL)
+        bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+    connection->events->on_ended(connection->owner, &connection->end);
+}
+
+/* Nothing can be sent any more, but what the peer said before may still be read. */
+static void stop_writing(struct tunnel_connection *connection)
+{
+    outbox_shut(&connection->outbox);
+    bufferevent_disable(connection->bev, EV_WRITE);
+    set_deadline(connection, CLOSE_TIMEOUT_MS);
+}
+
+static void begin_closing(struct tunnel_connection *connection, uint16_t code, const char *reason)
+{
+    outbox_shut(&connection->outbox);
+    websocket_write_close(WEBSOCKET_CLIENT, code, reason, bufferevent_get_output(connection->bev));
+    connection->state = CLOSING;
+    set_deadline(connection, CLOSE_TIMEOUT_MS);
+}
+
+void tunnel_connection_close(struct tunnel_connection *connection, uint16_t code, const char *reason)
+{
+    switch (connection->state) {
+    case DIALING:
+    case HANDSHAKING:
+        settle_end(connection, CONNECTION_CLOSED, WEBSOCKET_CLOSE_ABNORMAL, "given up before it was open");
+        dial_destroy(&connection->dial);
+        set_deadline(connection, 0);
+        return;
+    case OPEN:
+        begin_closing(connection, code, reason);
+        return;
+    case CLOSING:
+    case ENDED:
+        return;
+    }
+}
+
+static void on_close_frame(struct tunnel_connection *connection)
+{
+    const struct websocket_reader *reader = &connection->reader;
+    settle_end(connection, CONNECTION_CLOSED, reader->close_code, "the daemon closed the connection (%u%s%.*s)",
+               (unsigned)reader->close_code, reader->control_length > 0 ? ", " : "", (int)reader->control_length,
+               (const char *)reader->control);
+    if (connection->state == CLOSING) {
+        finish(connection);
+        return;
+    }
+    uint16_t code = reader->close_code == WEBSOCKET_CLOSE_NO_CODE ? 0 : reader->close_code;
+    begin_closing(connection, code, "");
+}
+
+static void on_broken(struct tunnel_connection *connection, uint16_t code, const char *why)
+{
+    settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the daemon broke the WebSocket protocol: %s",
+               why);
+    if (connection->state == OPEN)
+        begin_closing(connection, code, why);
+    else
+        finish(connection);
+}
+
+/* One event off the input. false: nothing more for now. */
+static bool read_websocket(struct tunnel_connection *connection)
+{
+    struct websocket_reader *reader = &connection->reader;
+    switch (websocket_read(reader, bufferevent_get_input(connection->bev), connection->message)) {
+    case WEBSOCKET_MORE:
+        return false;
+    case WEBSOCKET_MESSAGE:
+        if (connection->state == OPEN)
+            connection->events->on_message(connection->owner, connection->message);
+        evbuffer_drain(connection->message, evbuffer_get_length(connection->message));
+        return true;
+    case WEBSOCKET_TEXT_BEGUN:
+    case WEBSOCKET_TEXT_MESSAGE:
+        on_broken(connection, WEBSOCKET_CLOSE_PROTOCOL_ERROR, "text frames not allowed");
+        return false;
+    case WEBSOCKET_PINGED:
+        if (connection->state == OPEN)
+            websocket_write_control(WEBSOCKET_CLIENT, WEBSOCKET_PONG, span_of(reader->control, reader->control_length),
+                                    bufferevent_get_output(connection->bev));
+        return true;
+    case WEBSOCKET_PONGED:
+        return true;
+    case WEBSOCKET_CLOSED:
+        on_close_frame(connection);
+        return false;
+    case WEBSOCKET_BAD:
+        on_broken(connection, reader->close_code, reader->why);
+        return false;
+    }
+    return false;
+}
+
+static void open_up(struct tunnel_connection *connection)
+{
+    http_reader_destroy(&connection->handshake);
+    evtimer_del(connection->deadline);
+    connection->state = OPEN;
+    connection->events->on_opened(connection->owner);
+}
+
+static void read_handshake(struct tunnel_connection *connection)
+{
+    char why[HANDSHAKE_WHY_BYTES];
+    switch (http_reader_read(connection->handshake, bufferevent_get_input(connection->bev), connection->message, 0)) {
+    case HTTP_MORE:
+        return;
+    case HTTP_HEAD:
+        if (handshake_is_accepted(http_reader_head(connection->handshake), connection->key, SUBPROTOCOL_V1_NAME, why)) {
+            open_up(connection);
+            return;
+        }
+        settle_end(connection, CONNECTION_REFUSED, 0, "%s", why);
+        break;
+    case HTTP_BODY:
+    case HTTP_END:
+    case HTTP_BAD:
+        settle_end(connection, CONNECTION_REFUSED, 0, "it does not speak HTTP: is there a hoody-tunnel daemon?");
+        break;
+    }
+    finish(connection);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct tunnel_connection *connection = arg;
+    if (connection->state == HANDSHAKING)
+        read_handshake(connection);
+    while ((connection->state == OPEN || connection->state == CLOSING) && read_websocket(connection))
+        ;
+    if (connection->state == OPEN && outbox_queued(&connection->outbox) > OUTBOX_MAX) {
+        settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the daemon sends, but does not read");
+        finish(connection);
+    }
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct tunnel_connection *connection = arg;
+    if (connection->state == OPEN)
+        outbox_flush(&connection->outbox);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    struct tunnel_connection *connection = arg;
+    int error = EVUTIL_SOCKET_ERROR();
+    if ((what & BEV_EVENT_WRITING) != 0 && (connection->state == OPEN || connection->state == CLOSING)) {
+        stop_writing(connection);
+        return;
+    }
+    if (connection->state == HANDSHAKING)
+        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it closed the connection before it answered");
+    else if ((what & BEV_EVENT_ERROR) != 0)
+        settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the connection to the daemon was lost: %s",
+                   strerror(error));
+    else
+        settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the connection to the daemon was lost");
+    finish(connection);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct tunnel_connection *connection = arg;
+    if (connection->state == HANDSHAKING)
+        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it does not answer");
+    settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the connection to the daemon was lost");
+    finish(connection);
+}
+
+static void set_socket_options(int fd)
+{
+    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
+    const int unsent = UNSENT_LOW_MARK, timeout = USER_TIMEOUT_MS;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+static void on_dialed(void *owner, int fd, int error)
+{
+    struct tunnel_connection *connection = owner;
+    dial_destroy(&connection->dial);
+    if (fd < 0) {
+        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it %s", dial_error_text(error));
+        finish(connection);
+        return;
+    }
+    set_socket_options(fd);
+    connection->bev = bufferevent_socket_new(loop_base(connection->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    check(connection->bev != NULL && websocket_random_key(connection->key));
+    check(outbox_init(&connection->outbox, connection->loop, bufferevent_get_output(connection->bev)));
+    bufferevent_set_max_single_read(connection->bev, IO_CHUNK);
+    bufferevent_set_max_single_write(connection->bev, IO_CHUNK);
+    bufferevent_setwatermark(connection->bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
+    bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
+    handshake_write(connection->url, connection->key, SUBPROTOCOL_V1_NAME, bufferevent_get_output(connection->bev));
+    connection->state = HANDSHAKING;
+    set_deadline(connection, HANDSHAKE_TIMEOUT_MS);
+    bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
+}
+
+struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct server_url *url,
+                                                const struct endpoint *daemon, const struct connection_events *events,
+                                                void *owner)
+{
+    struct tunnel_connection *connection = calloc(1, sizeof *connection);
+    check(connection != NULL);
+    connection->loop = loop;
+    connection->url = url;
+    connection->daemon = daemon;
+    connection->events = events;
+    connection->owner = owner;
+    connection->outbox.is_shut = true; /* until there is a socket */
+    connection->handshake = http_reader_new(HTTP_ANSWERS);
+    connection->message = evbuffer_new();
+    connection->deadline = evtimer_new(loop_base(loop), on_deadline, connection);
+    check(connection->handshake != NULL && connection->message != NULL && connection->deadline != NULL);
+    check(websocket_reader_init(&connection->reader, WEBSOCKET_CLIENT, TUNNEL_MESSAGE_MAX));
+    connection->dial = dial_new(loop, daemon, DIAL_TIMEOUT_MS, on_dialed, connection);
+    return connection;
+}
+
+struct outbox *tunnel_connection_outbox(struct tunnel_connection *connection)
+{
+    return &connection->outbox;
+}
+
+static void free_connection(void *object)
+{
+    struct tunnel_connection *connection = object;
+    if (connection->bev != NULL) {
+        outbox_done(&connection->outbox);
+        bufferevent_free(connection->bev);
+    }
+    websocket_reader_done(&connection->reader);
+    http_reader_destroy(&connection->handshake);
+    evbuffer_free(connection->message);
+    event_free(connection->deadline);
+    free(connection);
+}
+
+void tunnel_connection_destroy(struct tunnel_connection **p_connection)
+{
+    struct tunnel_connection *connection = *p_connection;
+    *p_connection = NULL;
+    if (connection == NULL)
+        return;
+    connection->state = ENDED;
+    dial_destroy(&connection->dial);
+    outbox_shut(&connection->outbox);
+    evtimer_del(connection->deadline);
+    if (connection->bev != NULL) {
+        bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
+        bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+    }
+    loop_reap(connection->loop, free_connection, connection);
+}
