@@ -17,6 +17,7 @@ struct binding;
 struct driver_connection;
 struct base_connection;
 struct lingering;
+struct stream;
 struct visitor;
 
 enum { GATEWAY_RESET_CODES = 16, GATEWAY_ANSWER_CLASSES = 6 };
@@ -30,6 +31,7 @@ struct gateway_counts {
     uint64_t resets_received[GATEWAY_RESET_CODES];
     uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */
     uint64_t driver_errors[GATEWAY_RESET_CODES];
+    uint64_t stalled_resets; /* streams given up for the buffer budget */
 };
 
 struct gateway {
@@ -55,6 +57,9 @@ struct gateway {
     unsigned lingering_count;
     TAILQ_HEAD(, visitor) paused_visitors;
     struct event *paused_sweep;
+    TAILQ_HEAD(, stream) holding_streams;
+    struct event *stalled_sweep;
+    uint64_t budgeted_bytes;                   /* of --buffer-budget in use */
     TAILQ_HEAD(, driver_connection) unflushed; /* have frames to send at the turn's end */
     struct grave *graves;                      /* freed at the turn's end */
     size_t grave_count;

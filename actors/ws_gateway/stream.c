@@ -5,6 +5,7 @@
 #include "check.h"
 #include "driver_connection.h"
 #include "gateway.h"
+#include "stalled_streams.h"
 #include "tunnel_session.h"
 
 static uint32_t wire_id(const struct stream *stream)
@@ -84,11 +85,12 @@ static void forget(struct stream *stream)
 {
     struct tunnel_session *session = stream->session;
     uint64_t held = stream->received - stream->consumed;
+    uint64_t budgeted = stalled_streams_forget(stream);
     if (stream->is_ready)
         TAILQ_REMOVE(&session->ready, stream, ready_link);
     stream->is_ready = false;
     tunnel_session_remove_stream(session, stream);
-    tunnel_session_consumed(session, (uint32_t)held);
+    tunnel_session_consumed(session, (uint32_t)(held - budgeted));
     gateway_bury(session->gateway, stream, bury_stream);
 }
 
@@ -253,6 +255,7 @@ void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
     } else {
         stream->received += length;
         stream->session->gateway->counts.bytes_to_visitors += length;
+        stalled_streams_note_received(stream);
         stream->events->on_data(stream->visitor, bytes);
     }
 }
@@ -279,7 +282,7 @@ void stream_note_unsent(struct stream *stream, size_t unsent)
         return;
     uint32_t newly = (uint32_t)(consumed - stream->consumed);
     stream->consumed = consumed;
-    tunnel_session_consumed(stream->session, newly);
+    tunnel_session_consumed(stream->session, newly - stalled_streams_note_consumed(stream, newly));
     uint32_t increment = receive_window_consume(&stream->receive, newly);
     if (increment > 0 && !stream->eof_received) {
         frame_batch_add_window(batch_of(stream), wire_id(stream), increment);

@@ -43,6 +43,13 @@ struct stream {
     uint64_t received; /* DATA bytes from the driver */
     uint64_t consumed; /* of these, passed on or discarded */
 
+    /* While received bytes wait for the visitor: see stalled_streams.h. */
+    bool is_holding;
+    uint64_t moved_ms; /* when the visitor last took any of them */
+    uint64_t budgeted; /* of them, given back to the session already and counted against --buffer-budget */
+    bool lends;        /* the session was lent a frame more for it */
+    TAILQ_ENTRY(stream) holding_link;
+
     bool is_ready; /* in the session's ready list */
     TAILQ_ENTRY(stream) ready_link;
     TAILQ_ENTRY(stream) session_link;

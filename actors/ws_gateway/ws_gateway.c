@@ -23,6 +23,7 @@
 #include "gateway_metrics.h"
 #include "id_table.h"
 #include "paused_visitors.h"
+#include "stalled_streams.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 
@@ -435,7 +436,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->loop = event_base_new();
     gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
     if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
-        !parse_trusted_sources(gateway) || !paused_visitors_init(gateway))
+        !parse_trusted_sources(gateway) || !paused_visitors_init(gateway) || !stalled_streams_init(gateway))
         return false;
     gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
     self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
@@ -467,6 +468,7 @@ static void gateway_done(struct ws_gateway *self)
     empty_graves(gateway);
     free(gateway->graves);
     paused_visitors_done(gateway);
+    stalled_streams_done(gateway);
     free_event(gateway->turn_end);
     free_event(self->mail);
     free_event(self->mail_again);
