@@ -91,11 +91,12 @@ static enum http_event reader_end(struct http_reader *reader)
     return HTTP_END;
 }
 
-/* The bytes at the front that lie in one piece; none: `in` is empty. */
+/* The bytes at the front that lie in one piece; `in` is not empty. */
 static struct span front_of(struct evbuffer *in)
 {
     struct evbuffer_iovec piece = {0};
-    return evbuffer_peek(in, -1, NULL, &piece, 1) > 0 ? span_of(piece.iov_base, piece.iov_len) : span_of(NULL, 0);
+    check(evbuffer_peek(in, -1, NULL, &piece, 1) == 1 && piece.iov_len > 0);
+    return span_of(piece.iov_base, piece.iov_len);
 }
 
 static bool message_keep(struct message *message, struct span bytes)
