@@ -12,7 +12,7 @@ struct evbuffer;
 enum payload_verdict {
     PAYLOAD_OK,
     PAYLOAD_NOT_JSON, /* not one JSON object, or duplicate keys: a protocol error of the session */
-    PAYLOAD_INVALID,  /* JSON, but not what this payload must hold; or out of memory */
+    PAYLOAD_INVALID,  /* JSON, but not what this payload must hold. Out of memory is told as one of these two */
 };
 /* Every decoder sets ret_why (may be NULL) unless it returns PAYLOAD_OK: static, one line, names the field, fit for
  * GOAWAY. */
