@@ -105,7 +105,7 @@ static enum head_verdict judge_length(struct websocket_reader *reader, uint64_t 
 /* Judges what is there of the head, as early as it can; takes nothing off `in`. */
 static enum head_verdict read_head(struct websocket_reader *reader, struct evbuffer *in, struct frame_head *ret_head)
 {
-    uint8_t bytes[HEAD_BYTES_MAX];
+    uint8_t bytes[HEAD_BYTES_MAX] = {0};
     ev_ssize_t copied = evbuffer_copyout(in, bytes, sizeof bytes);
     check(copied >= 0);
     size_t have = (size_t)copied;

@@ -149,6 +149,15 @@ static void test_lengths_must_have_their_shortest_form(void **state)
         assert_reads_bytes(WEBSOCKET_CLIENT, heads[i].bytes, heads[i].length, heads[i].expected);
 }
 
+static void test_a_length_is_judged_when_all_of_it_is_there(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < 4; length++)
+        assert_reads_bytes(WEBSOCKET_CLIENT, "\x82\x7E\x00\x7E", length, "");
+    for (size_t length = 0; length < 10; length++)
+        assert_reads_bytes(WEBSOCKET_CLIENT, "\x82\x7F\0\0\0\0\0\1\0\0", length, "");
+}
+
 static void test_the_top_bit_of_a_64_bit_length_must_be_zero(void **state)
 {
     (void)state;
@@ -330,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_control_frames_over_125_bytes_are_refused),
         cmocka_unit_test(test_control_frames_of_up_to_125_bytes_are_taken),
         cmocka_unit_test(test_lengths_must_have_their_shortest_form),
+        cmocka_unit_test(test_a_length_is_judged_when_all_of_it_is_there),
         cmocka_unit_test(test_the_top_bit_of_a_64_bit_length_must_be_zero),
         cmocka_unit_test(test_a_continuation_needs_a_message_to_continue),
         cmocka_unit_test(test_no_message_begins_inside_a_fragmented_one),
