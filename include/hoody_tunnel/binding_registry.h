@@ -1,4 +1,5 @@
-/* The binding-registry actor; see actors/binding_registry.c for what it owns, hears and says. Run with actor_thread. */
+/* The binding-registry actor; see actors/binding_registry/binding_registry.c for what it owns, hears and says. Run with
+ * actor_thread. */
 #ifndef HOODY_TUNNEL_BINDING_REGISTRY_H
 #define HOODY_TUNNEL_BINDING_REGISTRY_H
 

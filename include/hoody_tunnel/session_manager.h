@@ -1,4 +1,5 @@
-/* The session-manager actor; see actors/session_manager.c for what it owns, hears and says. Run with actor_thread. */
+/* The session-manager actor; see actors/session_manager/session_manager.c for what it owns, hears and says. Run with
+ * actor_thread. */
 #ifndef HOODY_TUNNEL_SESSION_MANAGER_H
 #define HOODY_TUNNEL_SESSION_MANAGER_H
 

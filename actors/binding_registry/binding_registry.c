@@ -1,0 +1,318 @@
+/* The binding-registry: who holds which port (protocol section 5).
+ *
+ * Owns    every binding: its id, its port, its owner, its state; nobody else says open, transfer and close.
+ * Hears   claim_port, release_port, release_session; listener_opened, listener_failed, listener_closed;
+ *         list_bindings; report_metrics.
+ * Says    open_listener, transfer_listener, close_listener, bound, bind_refused, unbound, unbind_refused;
+ *         session_released, bindings_counted; bindings_listed; metrics_reported.
+ *
+ * A binding, from its claim on:
+ *
+ *   in state    it meets                            says                        is then
+ *   WAITING     no binding that holds the port      open_listener               OPENING
+ *               takeover of a BOUND one             transfer_listener, bound    BOUND, and the old one is gone
+ *               held, cap reached, ports used up    bind_refused                gone
+ *               a port about to be settled                                      WAITING, decided again when it is
+ *               release_session                                                 gone
+ *   OPENING     listener_opened                     bound                       BOUND
+ *               listener_failed, random port        open_listener (another)     OPENING
+ *               listener_failed                     bind_refused                gone
+ *               release_session                                                 ABANDONED
+ *   ABANDONED   listener_opened                     close_listener              CLOSING
+ *               listener_failed                                                 gone
+ *   BOUND       release_port, release_session       close_listener              CLOSING
+ *   CLOSING     listener_closed                     unbound, if asked           gone
+ *
+ * A port is about to be settled while the binding that holds it is closing or abandoned, and for a takeover also
+ * while it is opening. The claim waits for the gateway's answer then, so that a driver who comes back at once is not
+ * told ALREADY_BOUND because of its own ghost. Claims that wait count against the cap; each answer decides them again,
+ * in their order. When the last binding of a released session is gone, session_released is said. */
+#include "binding_registry.h"
+
+#include <inttypes.h>
+
+#include "actor.h"
+#include "binding_registry/binding_steps.h"
+#include "binding_registry/public_url.h"
+#include "check.h"
+#include "metric_report.h"
+
+enum { OFFERS_PULL = false };
+
+static const char *self_name(void)
+{
+    return actor_name(ACTOR_binding_registry);
+}
+
+/* ---- session-manager ----------------------------------------------------------------------------------------- */
+
+static void on_claim_port(struct binding_registry *self, const struct message *message)
+{
+    const struct message_claim_port *claim = &message->claim_port;
+    struct holder *holder = binding_table_add_holder(self->table, &claim->session);
+    check(!holder->is_released); /* the session-manager says nothing more of a session after release_session */
+    struct binding *binding = binding_table_add(self->table, holder);
+    binding->shard = claim->shard;
+    binding->connection = claim->connection;
+    binding->client_ref = claim->client_ref;
+    binding->kind = (enum bind_kind)claim->kind;
+    binding->mode = (enum bind_mode)claim->mode;
+    binding->asked_port = claim->port;
+    binding->takeover = claim->takeover;
+    binding->label = strdup(claim->label);
+    check(binding->label != NULL);
+
+    const struct port_ask ask = {
+        .kind = binding->kind,
+        .mode = binding->mode,
+        .port = claim->port,
+        .host = claim->host,
+        .takeover = claim->takeover,
+    };
+    char text[REFUSAL_TEXT_MAX];
+    enum bind_refusal refusal = port_policy_judge(&self->policy, &ask, &binding->address, text);
+    if (refusal == BIND_NOT_REFUSED)
+        registry_decide(self, binding);
+    else
+        registry_refuse(self, binding, refusal, text);
+}
+
+/* One that is not bound yet, or not any more, is nobody's to give back: its id was not told, or is gone. */
+static void on_release_port(struct binding_registry *self, const struct message *message)
+{
+    const struct message_release_port *release = &message->release_port;
+    struct binding *binding = binding_table_find(self->table, release->binding);
+    if (binding == NULL || binding->state != BINDING_BOUND ||
+        !session_id_equals(&binding->holder->session, &release->session)) {
+        log_info(self->log, self_name(), "unbind-refused", "session=%s bind=%" PRIu32, release->session.text,
+                 release->binding.value);
+        mailbox_send(self->mailbox,
+                     MESSAGE_OF(unbind_refused, .shard = release->shard, .connection = release->connection,
+                                .binding = release->binding, .code = "NOT_OWNED",
+                                .text = "this session holds no binding of that id"));
+        return;
+    }
+    binding->answers_unbind = true;
+    binding->connection = release->connection;
+    registry_close(self, binding, false);
+}
+
+static void registry_release(struct binding_registry *self, struct binding *binding, bool streams_may_end)
+{
+    switch (binding->state) {
+    case BINDING_WAITING:
+        binding_table_remove(self->table, binding);
+        return;
+    case BINDING_OPENING:
+        binding_table_move(self->table, binding, BINDING_ABANDONED);
+        return;
+    case BINDING_BOUND:
+        registry_close(self, binding, streams_may_end);
+        return;
+    case BINDING_ABANDONED:
+    case BINDING_CLOSING:
+    case BINDING_STATE_COUNT:
+        return;
+    }
+}
+
+static void on_release_session(struct binding_registry *self, const struct message *message)
+{
+    const struct message_release_session *release = &message->release_session;
+    struct holder *holder = binding_table_holder(self->table, &release->session);
+    if (holder != NULL) {
+        holder->is_released = true;
+        struct binding *next;
+        for (struct binding *binding = LIST_FIRST(&holder->bindings); binding != NULL; binding = next) {
+            next = LIST_NEXT(binding, same_holder);
+            registry_release(self, binding, release->streams_may_end);
+        }
+        if (!LIST_EMPTY(&holder->bindings))
+            return; /* session_released follows the last listener_closed */
+        binding_table_remove_holder(self->table, holder);
+    }
+    mailbox_send(self->mailbox, MESSAGE_OF(session_released, .session = release->session));
+}
+
+/* ---- ws-gateway ---------------------------------------------------------------------------------------------- */
+
+/* The gateway answers each open and each close once, so an answer without its ask is our own mistake; it must not end
+ * the daemon, as the port is the gateway's in any case. NULL: said in the log. */
+static struct binding *find_asked(struct binding_registry *self, struct bind_id id, const char *event,
+                                  enum binding_state asked, enum binding_state or_asked)
+{
+    struct binding *binding = binding_table_find(self->table, id);
+    if (binding != NULL && (binding->state == asked || binding->state == or_asked))
+        return binding;
+    log_warn(self->log, self_name(), "unasked", "session=%s bind=%" PRIu32 " event=%s",
+             binding != NULL ? binding->holder->session.text : "", id.value, event);
+    return NULL;
+}
+
+static void on_listener_opened(struct binding_registry *self, const struct message *message)
+{
+    const struct message_listener_opened *opened = &message->listener_opened;
+    struct binding *binding = find_asked(self, opened->binding, "listener_opened", BINDING_OPENING, BINDING_ABANDONED);
+    if (binding == NULL)
+        return;
+    check(opened->port > 0 && opened->port <= HIGHEST_PORT);
+    binding_table_place(self->table, binding, (uint16_t)opened->port);
+    if (binding->state == BINDING_ABANDONED) {
+        registry_close(self, binding, false);
+        return;
+    }
+    registry_succeed(self, binding);
+    registry_decide_waiting(self);
+}
+
+static void refuse_failed(struct binding_registry *self, struct binding *binding,
+                          const struct message_listener_failed *failed)
+{
+    char text[REFUSAL_TEXT_MAX];
+    if (failed->address_in_use) {
+        snprintf(text, sizeof text, "port %u is in use by another process: stop it, or use another port",
+                 binding->port);
+        registry_refuse(self, binding, BIND_REFUSAL_PORT_IN_USE, text);
+    } else {
+        snprintf(text, sizeof text, "could not listen on port %u: %s", binding->port, failed->text);
+        registry_refuse(self, binding, BIND_REFUSAL_INTERNAL, text);
+    }
+}
+
+static void on_listener_failed(struct binding_registry *self, const struct message *message)
+{
+    const struct message_listener_failed *failed = &message->listener_failed;
+    struct binding *binding = find_asked(self, failed->binding, "listener_failed", BINDING_OPENING, BINDING_ABANDONED);
+    if (binding == NULL)
+        return;
+    log_debug(self->log, self_name(), "listener-failed", "session=%s bind=%" PRIu32 " port=%u reason=\"%s\"",
+              binding->holder->session.text, binding->id.value, binding->port, failed->text);
+    if (binding->state == BINDING_ABANDONED)
+        registry_forget(self, binding);
+    else if (failed->address_in_use && binding->ports_tried > 0)
+        registry_open(self, binding);
+    else
+        refuse_failed(self, binding, failed);
+    registry_decide_waiting(self);
+}
+
+static void on_listener_closed(struct binding_registry *self, const struct message *message)
+{
+    const struct message_listener_closed *closed = &message->listener_closed;
+    struct binding *binding = find_asked(self, closed->binding, "listener_closed", BINDING_CLOSING, BINDING_CLOSING);
+    if (binding == NULL)
+        return;
+    log_info(self->log, self_name(), "closed", "session=%s bind=%" PRIu32 " port=%u", binding->holder->session.text,
+             binding->id.value, binding->port);
+    if (binding->answers_unbind)
+        mailbox_send(self->mailbox, MESSAGE_OF(unbound, .shard = binding->shard, .connection = binding->connection,
+                                               .binding = binding->id));
+    registry_forget(self, binding);
+    registry_decide_waiting(self);
+}
+
+/* ---- admin-http and metrics ---------------------------------------------------------------------------------- */
+
+/* Those that are bound, by port. */
+static void on_list_bindings(struct binding_registry *self, const struct message *message)
+{
+    const struct message_list_bindings *list = &message->list_bindings;
+    struct message_buffer rows = {0};
+    for (size_t port = 0; port <= HIGHEST_PORT; port++) {
+        const struct binding *binding;
+        LIST_FOREACH(binding, &self->table->by_port[port], same_port)
+        {
+            if (binding->state != BINDING_BOUND)
+                continue;
+            if (!message_pack(MESSAGE_OF(binding_row, .binding = binding->id, .session = binding->holder->session,
+                                         .kind = binding->kind, .mode = binding->mode, .port = binding->port,
+                                         .address = binding->address.ip),
+                              &rows))
+                log_error(self->log, self_name(), "row-lost", "session=%s bind=%" PRIu32 " reason=out-of-memory",
+                          binding->holder->session.text, binding->id.value);
+        }
+    }
+    mailbox_send(self->mailbox, MESSAGE_OF(bindings_listed, .ref = list->ref, .bindings = message_buffer_span(&rows)));
+    message_buffer_done(&rows);
+}
+
+static void on_report_metrics(struct binding_registry *self, const struct message *message)
+{
+    const struct message_report_metrics *ask = &message->report_metrics;
+    struct metric_report report = {0};
+    metric_report_add(&report, METRIC_bindings_active, "kind=\"http\",mode=\"expose\"",
+                      (double)self->table->bound[BIND_MODE_EXPOSE]);
+    metric_report_add(&report, METRIC_bindings_active, "kind=\"tcp\",mode=\"pull\"",
+                      (double)self->table->bound[BIND_MODE_PULL]);
+    for (unsigned i = 0; i < BIND_REFUSAL_COUNT; i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "code=\"%s\"", bind_refusal_code((enum bind_refusal)i));
+        metric_report_add(&report, METRIC_binds_refused_total, labels, (double)self->refused[i]);
+    }
+    metric_report_add_mailbox(&report, self->mailbox, ACTOR_binding_registry);
+    metric_report_send(&report, self->mailbox, ACTOR_binding_registry, 0, ask->ref);
+}
+
+/* ---- dispatch and entry -------------------------------------------------------------------------------------- */
+
+typedef void handler(struct binding_registry *self, const struct message *message);
+
+static handler *const handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_claim_port] = on_claim_port,           [MESSAGE_release_port] = on_release_port,
+    [MESSAGE_release_session] = on_release_session, [MESSAGE_listener_opened] = on_listener_opened,
+    [MESSAGE_listener_failed] = on_listener_failed, [MESSAGE_listener_closed] = on_listener_closed,
+    [MESSAGE_list_bindings] = on_list_bindings,     [MESSAGE_report_metrics] = on_report_metrics,
+};
+
+static void on_message(void *self, const struct message *message, uint64_t now_ms)
+{
+    (void)now_ms;
+    if (handlers[message->type] != NULL)
+        handlers[message->type](self, message);
+}
+
+static void binding_registry_destroy(void **p_self)
+{
+    struct binding_registry *self = *p_self;
+    if (self == NULL)
+        return;
+    binding_table_destroy(&self->table);
+    free(self);
+    *p_self = NULL;
+}
+
+static void *binding_registry_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
+{
+    struct listen_address expose_address;
+    if (!listen_address_parse(options->expose_address, &expose_address)) {
+        log_error(log, self_name(), "start-failed", "expose-address=\"%s\" reason=\"not a numeric IP address\"",
+                  options->expose_address);
+        return NULL;
+    }
+    if (!public_url_pattern_is_valid(options->public_url_pattern)) {
+        log_error(log, self_name(), "start-failed", "public-url-pattern=\"%s\" reason=\"it has no {port}\"",
+                  options->public_url_pattern);
+        return NULL;
+    }
+    struct binding_registry *self = zmalloc(sizeof *self);
+    self->options = options;
+    self->mailbox = mailbox;
+    self->log = log;
+    self->policy = (struct port_policy){
+        .offers_pull = OFFERS_PULL,
+        .allows_privileged_expose = options->allow_privileged_expose,
+        .allows_privileged_pull = options->allow_privileged_pull,
+        .base_port = options->listen.port,
+        .expose_address = expose_address,
+    };
+    self->table = binding_table_new();
+    return self;
+}
+
+const struct actor_spec binding_registry_actor = {
+    .actor = ACTOR_binding_registry,
+    .new = binding_registry_new,
+    .destroy = binding_registry_destroy,
+    .on_message = on_message,
+    .on_time = NULL,
+};

@@ -1,0 +1,115 @@
+#include "session_manager/session_table.h"
+
+#include "check.h"
+
+static size_t hash_connection(const void *connection)
+{
+    return (size_t) * (const uint64_t *)connection;
+}
+
+static int compare_connections(const void *a, const void *b)
+{
+    uint64_t connection_a = *(const uint64_t *)a, connection_b = *(const uint64_t *)b;
+    return (connection_a > connection_b) - (connection_a < connection_b);
+}
+
+struct session_table *session_table_new(void)
+{
+    struct session_table *table = zmalloc(sizeof *table);
+    /* Keys are borrowed from the sessions. */
+    table->by_id = zhashx_new();
+    zhashx_set_key_duplicator(table->by_id, NULL);
+    zhashx_set_key_destructor(table->by_id, NULL);
+    table->by_connection = zhashx_new();
+    zhashx_set_key_duplicator(table->by_connection, NULL);
+    zhashx_set_key_destructor(table->by_connection, NULL);
+    zhashx_set_key_hasher(table->by_connection, hash_connection);
+    zhashx_set_key_comparator(table->by_connection, compare_connections);
+    TAILQ_INIT(&table->sessions);
+    return table;
+}
+
+void session_table_destroy(struct session_table **p_table)
+{
+    struct session_table *table = *p_table;
+    if (table == NULL)
+        return;
+    struct session *session;
+    while ((session = TAILQ_FIRST(&table->sessions)) != NULL)
+        session_table_remove(table, session);
+    zhashx_destroy(&table->by_id);
+    zhashx_destroy(&table->by_connection);
+    free(table);
+    *p_table = NULL;
+}
+
+struct session *session_table_add(struct session_table *table, const struct session_id *id,
+                                  const struct session_link *link)
+{
+    struct session *session = zmalloc(sizeof *session);
+    session->id = *id;
+    session->state = SESSION_LIVE;
+    session->link = *link;
+    check(zhashx_insert(table->by_id, session->id.text, session) == 0);
+    /* One HELLO per connection: the gateway sees to that. */
+    check(zhashx_insert(table->by_connection, &session->link.connection.value, session) == 0);
+    TAILQ_INSERT_TAIL(&table->sessions, session, opened);
+    table->listed++;
+    return session;
+}
+
+void session_table_remove(struct session_table *table, struct session *session)
+{
+    session_table_unlink(table, session);
+    if (session_is_listed(session))
+        table->listed--;
+    zhashx_delete(table->by_id, session->id.text);
+    TAILQ_REMOVE(&table->sessions, session, opened);
+    free(session->link.peer);
+    free(session);
+}
+
+void session_table_move(struct session_table *table, struct session *session, enum session_state state)
+{
+    table->listed -= session_is_listed(session);
+    session->state = state;
+    table->listed += session_is_listed(session);
+}
+
+void session_table_unlink(struct session_table *table, struct session *session)
+{
+    if (session->link.connection.value == 0)
+        return;
+    zhashx_delete(table->by_connection, &session->link.connection.value);
+    session->link.connection.value = 0;
+}
+
+struct session *session_table_find(struct session_table *table, const char *id)
+{
+    return zhashx_lookup(table->by_id, id);
+}
+
+struct session *session_table_find_linked(struct session_table *table, struct connection_id connection)
+{
+    return zhashx_lookup(table->by_connection, &connection.value);
+}
+
+size_t session_table_linked(const struct session_table *table)
+{
+    return zhashx_size(table->by_connection);
+}
+
+bool session_is_listed(const struct session *session)
+{
+    switch (session->state) {
+    case SESSION_LIVE:
+    case SESSION_DRAINING:
+        return true;
+    case SESSION_RELEASING:
+    case SESSION_LOST:
+    case SESSION_ENDING:
+        return false;
+    }
+    check(false); /* not a state */
+    return false;
+}

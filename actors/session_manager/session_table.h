@@ -1,0 +1,70 @@
+/* The session-manager's sessions, found by id and by connection, in the order in which they were opened. Knows no
+ * rules. */
+#ifndef HOODY_ACTORS_SESSION_TABLE_H
+#define HOODY_ACTORS_SESSION_TABLE_H
+
+#include <czmq.h>
+#include <sys/queue.h>
+
+#include "session_manager/liveness.h"
+#include "session_payloads.h"
+
+enum session_state {
+    SESSION_LIVE,
+    SESSION_DRAINING,  /* the daemon is going: end_session is said, its streams may end */
+    SESSION_RELEASING, /* killed: release_session is said, session_released not heard */
+    SESSION_LOST,      /* the same, and its connection is gone meanwhile */
+    SESSION_ENDING,    /* end_session is said, connection_closed not heard */
+};
+
+/* The way to the driver. A session has one at a time, and outlives it when it is resumed on another. */
+struct session_link {
+    uint32_t shard;
+    struct connection_id connection; /* 0: none */
+    char *peer;                      /* ip:port; owned */
+    enum subprotocol subprotocol;
+    uint32_t connections_granted;
+};
+
+struct session {
+    struct session_id id;
+    enum session_state state;
+    struct session_link link;
+    struct liveness liveness;
+    uint32_t bindings;  /* as the registry said last */
+    bool is_released;   /* release_session is said: nothing more of it goes to the registry */
+    uint64_t close_ref; /* of the close_session that is owed an answer: RELEASING, LOST */
+    uint64_t close_grace_ms;
+
+    TAILQ_ENTRY(session) opened;
+};
+TAILQ_HEAD(session_queue, session);
+
+struct session_table {
+    zhashx_t *by_id;
+    zhashx_t *by_connection;
+    struct session_queue sessions; /* owns them */
+    size_t listed;                 /* LIVE or DRAINING */
+};
+
+struct session_table *session_table_new(void);
+void session_table_destroy(struct session_table **p_table);
+
+/* Takes link->peer. */
+struct session *session_table_add(struct session_table *table, const struct session_id *id,
+                                  const struct session_link *link);
+void session_table_remove(struct session_table *table, struct session *session);
+void session_table_move(struct session_table *table, struct session *session, enum session_state state);
+/* The connection is gone, the session stays. */
+void session_table_unlink(struct session_table *table, struct session *session);
+
+/* `id` as somebody sent it. NULL: none of that id. */
+struct session *session_table_find(struct session_table *table, const char *id);
+struct session *session_table_find_linked(struct session_table *table, struct connection_id connection);
+/* How many have a connection. */
+size_t session_table_linked(const struct session_table *table);
+
+/* Does it count as a session for those outside: the lists, the cap, the gauge? */
+bool session_is_listed(const struct session *session);
+
+#endif
