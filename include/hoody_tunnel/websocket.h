@@ -40,8 +40,7 @@ enum {
 enum websocket_event {
     WEBSOCKET_MORE,         /* nothing whole yet */
     WEBSOCKET_MESSAGE,      /* a whole binary message was appended to `message`, unmasked; it may be empty */
-    WEBSOCKET_TEXT_BEGUN,   /* a text message has begun; the tunnel refuses it. Only when accept_text is false. The last
-                             */
+    WEBSOCKET_TEXT_BEGUN,   /* accept_text is false, and a text message has begun. The last */
     WEBSOCKET_TEXT_MESSAGE, /* accept_text: a whole text message, valid UTF-8, was appended to `message` */
     WEBSOCKET_PINGED,       /* answer with a pong of the reader's `control` bytes */
     WEBSOCKET_PONGED,       /* `control` bytes as well */
