@@ -42,7 +42,8 @@ enum options_verdict {
 
 /* Defaults only. false: out of memory. */
 bool options_init(struct options *options);
-/* Defaults, then HOODY_TUNNEL_<FLAG> variables of `environment` (NULL-terminated, "NAME=value"), then the flags of argv[1..]. */
+/* Defaults, then HOODY_TUNNEL_<FLAG> variables of `environment` (NULL-terminated, "NAME=value"), then the flags of
+ * argv[1..]. */
 enum options_verdict options_read(struct options *options, int argc, char *const argv[], char *const environment[],
                                   char *ret_error, size_t error_capacity);
 void options_done(struct options *options);
