@@ -1,4 +1,4 @@
-/* The metrics actor; see actors/metrics.c for what it owns, hears and says. Run with actor_thread. */
+/* The metrics actor; see actors/metrics/metrics.c for what it owns, hears and says. Run with actor_thread. */
 #ifndef HOODY_TUNNEL_METRICS_H
 #define HOODY_TUNNEL_METRICS_H
 
