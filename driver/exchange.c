@@ -182,14 +182,14 @@ static bool on_head(struct exchange *exchange)
         return false;
     }
     check(http_forward_answer(head, &response));
-    response.is_final = head->status >= HTTP_FIRST_FINAL || switches;
+    bool is_final = response.is_final = head->status >= HTTP_FIRST_FINAL || switches;
     bool fits = stream_send_head(exchange->stream, &response);
     response_head_done(&response);
     if (!fits) {
         fail(exchange, "sent a head that is too large");
         return false;
     }
-    if (response.is_final) {
+    if (is_final) {
         exchange->head_sent = true;
         note_framing(exchange, head);
     }

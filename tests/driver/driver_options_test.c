@@ -1,0 +1,225 @@
+/* The command line (driver/options.def): every flag in both spellings, the environment, and what is wrong usage. */
+#include "options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *environment_url; /* what HOODY_TUNNEL_URL is in a test; NULL: not set */
+
+static char *environment(const char *name)
+{
+    return strcmp(name, "HOODY_TUNNEL_URL") == 0 ? (char *)(uintptr_t)environment_url : NULL;
+}
+
+enum { ARGUMENTS_MAX = 12 };
+
+/* `line` is split at blanks; the options borrow from static memory. */
+static bool parse(const char *line, struct options *options, char error[USAGE_ERROR_BYTES])
+{
+    static char words[512];
+    char *argv[ARGUMENTS_MAX + 1] = {(char[]){"hoody-tunnel"}};
+    int argc = 1;
+    assert_true(strlen(line) < sizeof words);
+    strcpy(words, line);
+    for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
+        assert_true(argc < ARGUMENTS_MAX);
+        argv[argc++] = word;
+    }
+    return options_parse(argc, argv, environment, options, error);
+}
+
+static struct options parsed(const char *line)
+{
+    struct options options = {0};
+    char error[USAGE_ERROR_BYTES] = "";
+    if (!parse(line, &options, error))
+        fail_msg("'%s': %s", line, error);
+    return options;
+}
+
+static void error_is(const char *line, const char *expected)
+{
+    struct options options = {0};
+    char error[USAGE_ERROR_BYTES] = "";
+    assert_false(parse(line, &options, error));
+    assert_string_equal(error, expected);
+}
+
+static int reset_environment(void **state)
+{
+    (void)state;
+    environment_url = NULL;
+    return 0;
+}
+
+static void without_flags_the_defaults_hold(void **state)
+{
+    (void)state;
+    struct options options = parsed("expose 3000");
+    assert_int_equal(options.command, COMMAND_expose);
+    assert_string_equal(options.argument, "3000");
+    assert_string_equal(options.url, "ws://127.0.0.1:7080");
+    assert_int_equal(options.port, 0);
+    assert_false(options.takeover);
+    assert_string_equal(options.host_header, "rewrite");
+    assert_string_equal(options.label, "");
+    assert_false(options.wants_help);
+    assert_false(options.wants_version);
+}
+
+static void flags_are_read_in_both_spellings_and_any_order(void **state)
+{
+    static const char *const LINES[] = {
+        "expose 3000 --url ws://h:1 --port 8080 --takeover --host-header preserve --label web",
+        "expose --url=ws://h:1 --port=8080 --host-header=preserve --label=web --takeover 3000",
+        "expose --takeover --label web 3000 --port=8080 --url ws://h:1 --host-header=preserve",
+        "expose --takeover --label web --port=8080 --url ws://h:1 --host-header=preserve -- 3000",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        struct options options = parsed(LINES[i]);
+        assert_string_equal(options.argument, "3000");
+        assert_string_equal(options.url, "ws://h:1");
+        assert_int_equal(options.port, 8080);
+        assert_true(options.takeover);
+        assert_string_equal(options.host_header, "preserve");
+        assert_string_equal(options.label, "web");
+    }
+}
+
+static void the_flag_wins_over_the_environment_and_that_over_the_default(void **state)
+{
+    (void)state;
+    environment_url = "ws://from-environment";
+    assert_string_equal(parsed("expose 1").url, "ws://from-environment");
+    assert_string_equal(parsed("expose 1 --url ws://flag").url, "ws://flag");
+    environment_url = "";
+    assert_string_equal(parsed("expose 1").url, "ws://127.0.0.1:7080");
+}
+
+static void the_last_of_two_wins(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("expose 1 --port 1 --port=2").port, 2);
+}
+
+static void a_value_may_begin_with_a_dash_or_be_empty(void **state)
+{
+    (void)state;
+    assert_string_equal(parsed("expose 1 --label --port").label, "--port");
+    assert_string_equal(parsed("expose 1 --label=").label, "");
+    assert_string_equal(parsed("expose 1 --label=a=b").label, "a=b");
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    (void)state;
+    assert_true(parsed("--help").wants_help);
+    assert_true(parsed("-h").wants_help);
+    assert_int_equal(parsed("--help").command, COMMAND_COUNT);
+    assert_true(parsed("--version").wants_version);
+    struct options options = parsed("expose --help");
+    assert_true(options.wants_help);
+    assert_int_equal(options.command, COMMAND_expose);
+}
+
+static void wrong_usage_is_told_in_one_line(void **state)
+{
+    (void)state;
+    error_is("", "a command is missing");
+    error_is("expsoe 3000", "unknown command 'expsoe'");
+    error_is("expose", "TARGET is missing");
+    error_is("expose 1 2", "one argument too many: '2'");
+    error_is("expose 1 --bogus", "unknown flag '--bogus'");
+    error_is("expose 1 --por 1", "unknown flag '--por'");
+    error_is("expose 1 -p", "unknown flag '-p'");
+    error_is("--port 1 expose 1", "unknown flag '--port'");
+    error_is("expose 1 --port", "--port needs a value: N");
+    error_is("expose 1 --takeover=1", "--takeover takes no value");
+    error_is("expose 1 --port x", "--port must be a number from 0 to 65535, not 'x'");
+    error_is("expose 1 --port=", "--port must be a number from 0 to 65535, not ''");
+    error_is("expose 1 --port=65536", "--port must be a number from 0 to 65535, not '65536'");
+    error_is("expose 1 --port=-1", "--port must be a number from 0 to 65535, not '-1'");
+    error_is("expose 1 --port=1x", "--port must be a number from 0 to 65535, not '1x'");
+    error_is("expose 1 --port=99999999999999999999",
+             "--port must be a number from 0 to 65535, not '99999999999999999999'");
+}
+
+static void the_hint_after_wrong_usage_fits_the_command(void **state)
+{
+    (void)state;
+    struct options options = {.command = COMMAND_COUNT};
+    char error[USAGE_ERROR_BYTES];
+    assert_false(parse("expose 1 --bogus", &options, error));
+    assert_string_equal(options_help_hint(options.command), "hoody-tunnel expose --help");
+    assert_false(parse("bogus", &options, error));
+    assert_string_equal(options_help_hint(options.command), "hoody-tunnel --help");
+}
+
+/* What `print` writes; freed by the caller. */
+static char *help_of(enum command command)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(out);
+    options_print_help(command, out);
+    fclose(out);
+    return text;
+}
+
+static void help_names_every_flag_with_its_default_and_fits_a_screen(void **state)
+{
+    (void)state;
+    char *text = help_of(COMMAND_expose);
+    static const char *const PARTS[] = {"--url URL",
+                                        "--port N",
+                                        "--takeover",
+                                        "--host-header preserve|rewrite|VALUE",
+                                        "--label TEXT",
+                                        "HOODY_TUNNEL_URL",
+                                        "ws://127.0.0.1:7080",
+                                        "default rewrite",
+                                        "Example: hoody-tunnel expose 3000"};
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
+        assert_non_null(strstr(text, PARTS[i]));
+    size_t lines = 0;
+    for (const char *c = text; *c != '\0'; c++)
+        lines += *c == '\n';
+    assert_true(lines <= 24);
+    free(text);
+}
+
+static void the_programs_help_names_every_command(void **state)
+{
+    (void)state;
+    char *text = help_of(COMMAND_COUNT);
+#define COMMAND(name, argument, summary, example)                                                                      \
+    assert_non_null(strstr(text, #name));                                                                              \
+    assert_non_null(strstr(text, summary));
+#include "options.def"
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(without_flags_the_defaults_hold, reset_environment),
+        cmocka_unit_test_setup(flags_are_read_in_both_spellings_and_any_order, reset_environment),
+        cmocka_unit_test_setup(the_flag_wins_over_the_environment_and_that_over_the_default, reset_environment),
+        cmocka_unit_test_setup(the_last_of_two_wins, reset_environment),
+        cmocka_unit_test_setup(a_value_may_begin_with_a_dash_or_be_empty, reset_environment),
+        cmocka_unit_test_setup(help_and_version_need_nothing_else, reset_environment),
+        cmocka_unit_test_setup(wrong_usage_is_told_in_one_line, reset_environment),
+        cmocka_unit_test_setup(the_hint_after_wrong_usage_fits_the_command, reset_environment),
+        cmocka_unit_test_setup(help_names_every_flag_with_its_default_and_fits_a_screen, reset_environment),
+        cmocka_unit_test_setup(the_programs_help_names_every_command, reset_environment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
