@@ -1,5 +1,6 @@
 #include "hoody_tunnel/frame_batch.h"
 
+#include "hoody_tunnel/buffer_move.h"
 #include "hoody_tunnel/check.h"
 
 #include <event2/buffer.h>
@@ -55,7 +56,7 @@ void frame_batch_add_data(struct frame_batch *batch, uint32_t stream, struct evb
 {
     check(length > 0 && length <= evbuffer_get_length(source));
     add_header(batch, FRAME_DATA, stream, length);
-    check(evbuffer_remove_buffer(source, batch->message, length) == (int)length);
+    buffer_move(source, batch->message, length);
 }
 
 void frame_batch_add_window(struct frame_batch *batch, uint32_t stream, uint32_t increment)

@@ -1,5 +1,6 @@
 #include "hoody_tunnel/websocket.h"
 
+#include "buffer_move.h"
 #include "buffer_walk.h"
 #include "hoody_tunnel/check.h"
 #include "hoody_tunnel/utf8.h"
@@ -15,10 +16,6 @@ enum {
     LENGTH_IN_64_BITS = 127,
     KEY_BYTES = 4,
     HEAD_BYTES_MAX = 2 + 8 + KEY_BYTES,
-
-    /* Fragments below it are copied into shared chains, not moved: a moved chain brings its whole allocation along, and
-     * a message of one-byte fragments would hold thousands of times its size. */
-    FRAGMENT_MOVED_MIN = 4096,
 };
 
 struct frame_head {
@@ -167,23 +164,6 @@ static bool front_is_utf8(struct evbuffer *buffer, size_t text_length)
     return utf8_check_is_complete(&check);
 }
 
-static void move_front(struct evbuffer *from, size_t length, struct evbuffer *to)
-{
-    if (length > 0)
-        check(evbuffer_remove_buffer(from, to, length) == (int)length);
-}
-
-static void copy_front(struct evbuffer *from, size_t front_length, struct evbuffer *to)
-{
-    struct buffer_walk walk;
-    uint8_t *bytes;
-    size_t length;
-    buffer_walk_begin(&walk, from, front_length);
-    while (buffer_walk_next(&walk, &bytes, &length))
-        check(evbuffer_add(to, bytes, length) == 0);
-    check(evbuffer_drain(from, front_length) == 0);
-}
-
 static enum websocket_event fail(struct websocket_reader *reader, uint16_t close_code, const char *why)
 {
     reader->has_ended = true;
@@ -238,10 +218,7 @@ static enum websocket_event take_data(struct websocket_reader *reader, const str
     struct evbuffer *collected = in;
     size_t collected_length = head->length;
     if (!is_whole) {
-        if (head->length < FRAGMENT_MOVED_MIN)
-            copy_front(in, head->length, reader->fragments);
-        else
-            move_front(in, head->length, reader->fragments);
+        buffer_move(in, reader->fragments, head->length);
         collected = reader->fragments;
         collected_length = evbuffer_get_length(collected);
     }
@@ -251,7 +228,7 @@ static enum websocket_event take_data(struct websocket_reader *reader, const str
 
     if (reader->message_is_text && !front_is_utf8(collected, collected_length))
         return fail(reader, WEBSOCKET_CLOSE_INVALID_DATA, "text message is not UTF-8");
-    move_front(collected, collected_length, message);
+    buffer_move(collected, message, collected_length);
     return reader->message_is_text ? WEBSOCKET_TEXT_MESSAGE : WEBSOCKET_MESSAGE;
 }
 

@@ -2,6 +2,7 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 
+#include "buffer_move.h"
 #include "driver_connection.h"
 #include "id_table.h"
 #include "tunnel_session.h"
@@ -61,7 +62,7 @@ static void on_data(struct tunnel_session *session, struct stream *stream, struc
         tunnel_session_consumed(session, header.length);
         return;
     }
-    evbuffer_remove_buffer(message, session->scratch, header.length);
+    buffer_move(message, session->scratch, header.length);
     stream_receive_data(stream, session->scratch);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "buffer_move.h"
 #include "driver_connection.h"
 #include "http_forward.h"
 #include "paused_visitors.h"
@@ -434,7 +435,7 @@ static bool read_raw(struct visitor *visitor)
     size_t length = evbuffer_get_length(in);
     size_t moved = length < room ? length : room;
     if (moved > 0) {
-        evbuffer_remove_buffer(in, stream->outgoing, moved);
+        buffer_move(in, stream->outgoing, moved);
         stream_wake(stream);
         set_deadline(visitor, true);
     }
