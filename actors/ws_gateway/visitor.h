@@ -1,5 +1,6 @@
 /* Whoever connects to an EXPOSE port: one HTTP/1.x connection, its requests one after the other (protocol section 6).
- * visitor.c is its life and its reading side, visitor_answer.c what it gets back. */
+ * visitor.c is its life, visitor_request.c what it sends, visitor_answer.c what it gets back, visitor_deadline.c how
+ * long it is waited for. */
 #ifndef HOODY_TUNNEL_VISITOR_H
 #define HOODY_TUNNEL_VISITOR_H
 
@@ -65,7 +66,7 @@ void visitor_evict(struct visitor *visitor, bool exchange_may_end);
  * nothing. */
 void visitor_lose_stream(struct visitor *visitor, enum error_code code, const char *reason);
 
-/* ---- between visitor.c and visitor_answer.c ---- */
+/* ---- between the files of a visitor ---- */
 
 extern const struct stream_events visitor_stream_events;
 
@@ -75,8 +76,17 @@ void visitor_read(struct visitor *visitor);
 void visitor_settle(struct visitor *visitor);
 /* An answer of the kit's own, text/plain; ends the exchange. Takes no stream: reset it before. */
 void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text);
+/* The visitor's fault, or nobody's answer: that status when no head went out yet, else an abort. */
+void visitor_fail_exchange(struct visitor *visitor, uint16_t status, const char *text);
+
+/* Sends what waits, then FIN. */
+void visitor_close(struct visitor *visitor);
 /* The visitor sees a reset, never a clean end. */
 void visitor_abort(struct visitor *visitor);
+
+/* Sets the deadline that is due by phase; `progressed`: deadlines of progress begin anew. */
+void visitor_set_deadline(struct visitor *visitor, bool progressed);
+void visitor_on_deadline(evutil_socket_t fd, short what, void *visitor);
 
 static inline struct evbuffer *visitor_output(const struct visitor *visitor)
 {
