@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 /* A line in the making; what does not fit is cut between characters. */
 struct line {
     enum log_format format;
@@ -38,23 +40,14 @@ static void line_end(struct line *line)
     line->length += strlen(end);
 }
 
-/* Bytes of the well-formed UTF-8 sequence that text begins with (RFC 3629); 0: none. Text ends in NUL, which no
- * sequence holds, so it is never overrun. */
-static size_t utf8_length(const unsigned char *text)
+/* Bytes of the UTF-8 character that text begins with; 0: it begins with none. */
+static size_t character_length(const char *text)
 {
-    if (text[0] < 0x80)
-        return 1;
-    size_t length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-    if (text[0] < 0xc2 || text[0] > 0xf4)
-        return 0;
-    unsigned char low = text[0] == 0xe0 ? 0xa0 : text[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = text[0] == 0xed ? 0x9f : text[0] == 0xf4 ? 0x8f : 0xbf;
-    if (text[1] < low || text[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++)
-        if (text[i] < 0x80 || text[i] > 0xbf)
-            return 0;
-    return length;
+    enum { CHARACTER_MAX = 4 };
+    for (size_t length = 1; length <= CHARACTER_MAX && text[length - 1] != '\0'; length++)
+        if (utf8_is_valid(span_of(text, length)))
+            return length;
+    return 0;
 }
 
 static bool needs_escape(unsigned char c, enum log_format format)
@@ -65,19 +58,18 @@ static bool needs_escape(unsigned char c, enum log_format format)
 /* Text from anywhere: control characters and bytes that are no UTF-8 are escaped. */
 static void line_add_text(struct line *line, const char *text)
 {
-    const unsigned char *next = (const unsigned char *)text;
     bool fits = true;
-    while (fits && *next != '\0') {
-        size_t length = utf8_length(next);
-        if (length == 0 || needs_escape(*next, line->format)) {
+    while (fits && *text != '\0') {
+        size_t length = character_length(text);
+        if (length == 0 || needs_escape((unsigned char)*text, line->format)) {
             char escaped[8];
-            int escaped_length =
-                snprintf(escaped, sizeof escaped, line->format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", *next);
-            fits = line_add(line, escaped, (size_t)escaped_length);
-            next++;
+            snprintf(escaped, sizeof escaped, "%s%02x", line->format == LOG_FORMAT_JSON ? "\\u00" : "\\x",
+                     (unsigned)(unsigned char)*text);
+            fits = line_add(line, escaped, strlen(escaped));
+            text++;
         } else {
-            fits = line_add(line, (const char *)next, length);
-            next += length;
+            fits = line_add(line, text, length);
+            text += length;
         }
     }
 }

@@ -17,15 +17,19 @@ struct option_address {
     uint16_t port;
 };
 
-/* C types of the option kinds. */
+/* C types of the option kinds (options.def). */
 typedef bool option_flag;
-typedef char *option_text; /* owned, never NULL */
+typedef char *option_pattern; /* owned, never NULL; "": unset */
+typedef char *option_ip;      /* owned, never NULL: numeric */
 typedef struct option_address option_address;
 typedef uint64_t option_count;
 typedef uint64_t option_duration; /* milliseconds */
 typedef uint64_t option_size;     /* bytes */
-typedef struct option_list option_list;
-typedef uint32_t option_choice; /* index into the words */
+typedef uint64_t option_window;   /* bytes, a multiple of 65,536 */
+typedef uint32_t option_choice;   /* index into the words */
+typedef struct option_list option_cidrs;
+typedef struct option_list option_origins;
+typedef struct option_list option_names;
 
 struct options {
 #define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help) option_##kind name;
@@ -46,6 +50,7 @@ bool options_init(struct options *options);
  * argv[1..]. */
 enum options_verdict options_read(struct options *options, int argc, char *const argv[], char *const environment[],
                                   char *ret_error, size_t error_capacity);
+/* Takes zeroed ones and second calls. */
 void options_done(struct options *options);
 
 struct evbuffer;
