@@ -1,0 +1,121 @@
+#include "session_script.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants these before it. */
+#include <cmocka.h>
+
+#include "session_manager.h"
+
+int play_setup(void **state)
+{
+    struct play *play = calloc(1, sizeof *play);
+    assert_non_null(play);
+    assert_true(options_init(&play->options));
+    *state = play;
+    return 0;
+}
+
+int play_teardown(void **state)
+{
+    struct play *play = *state;
+    stage_destroy(&play->stage);
+    options_done(&play->options);
+    free(play);
+    return 0;
+}
+
+struct stage *play_raise(void **state)
+{
+    struct play *play = *state;
+    play->stage = stage_new(&session_manager_actor, &play->options);
+    return play->stage;
+}
+
+/* ---- the peers say ------------------------------------------------------------------------------------------- */
+
+void say_hello(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *hello)
+{
+    stage_say(stage, MESSAGE_OF(open_session, .connection = {connection}, .peer = "127.0.0.1:5000",
+                                .subprotocol = subprotocol, .hello = span_of_string(hello)));
+}
+
+struct session_id open_one(struct stage *stage, uint64_t connection)
+{
+    say_hello(stage, connection, 1, HELLO_V1);
+    const struct message_session_opened *opened = &stage_hear(stage, MESSAGE_session_opened)->session_opened;
+    assert_int_equal(opened->connection.value, connection);
+    return opened->session;
+}
+
+void say_connection_closed(struct stage *stage, uint64_t connection)
+{
+    stage_say(stage, MESSAGE_OF(connection_closed, .connection = {connection}, .close_code = 1006));
+}
+
+void say_session_released(struct stage *stage, struct session_id session)
+{
+    stage_say(stage, MESSAGE_OF(session_released, .session = session));
+}
+
+void say_close_session(struct stage *stage, const char *session, uint64_t ref, uint64_t grace_ms)
+{
+    stage_say(stage, MESSAGE_OF(close_session, .ref = ref, .session = session, .grace_ms = grace_ms));
+}
+
+/* ---- the session-manager says -------------------------------------------------------------------------------- */
+
+void hear_session_refused(struct stage *stage, uint64_t connection, uint32_t goaway_code, const char *goaway_message,
+                          uint32_t close_code)
+{
+    const struct message_session_refused *refused = &stage_hear(stage, MESSAGE_session_refused)->session_refused;
+    assert_int_equal(refused->connection.value, connection);
+    assert_true(refused->sends_goaway);
+    assert_int_equal(refused->goaway_code, goaway_code);
+    if (goaway_message != NULL)
+        assert_string_equal(refused->goaway_message, goaway_message);
+    assert_string_not_equal(refused->goaway_message, "");
+    assert_string_equal(refused->close_reason, refused->goaway_message);
+    assert_int_equal(refused->close_code, close_code);
+}
+
+void hear_release_session(struct stage *stage, struct session_id session, bool streams_may_end)
+{
+    const struct message_release_session *release = &stage_hear(stage, MESSAGE_release_session)->release_session;
+    assert_string_equal(release->session.text, session.text);
+    assert_int_equal(release->streams_may_end, streams_may_end);
+}
+
+void hear_end_session(struct stage *stage, const struct message_end_session *expected)
+{
+    const struct message_end_session *end = &stage_hear(stage, MESSAGE_end_session)->end_session;
+    assert_int_equal(end->connection.value, expected->connection.value);
+    assert_int_equal(end->goaway_code, expected->goaway_code);
+    assert_string_equal(end->goaway_message, expected->goaway_message);
+    assert_int_equal(end->close_code, expected->close_code);
+    assert_int_equal(end->grace_ms, expected->grace_ms);
+    assert_int_equal(end->goaway_last, expected->goaway_last);
+}
+
+void hear_session_closing(struct stage *stage, uint64_t ref, bool found)
+{
+    const struct message_session_closing *closing = &stage_hear(stage, MESSAGE_session_closing)->session_closing;
+    assert_int_equal(closing->ref, ref);
+    assert_int_equal(closing->found, found);
+}
+
+size_t count_listed(struct stage *stage)
+{
+    stage_say(stage, MESSAGE_OF(list_sessions, .ref = 3));
+    const struct message_sessions_listed *listed = &stage_hear(stage, MESSAGE_sessions_listed)->sessions_listed;
+    assert_int_equal(listed->ref, 3);
+    assert_int_equal(listed->orphaned_sessions, 0);
+    struct span rows = listed->sessions;
+    struct message row;
+    size_t count = 0;
+    for (; message_rows_next(&rows, &row); count++)
+        message_done(&row);
+    assert_int_equal(rows.length, 0);
+    return count;
+}

@@ -1,0 +1,37 @@
+/* What the tests of the session-manager say and hear again and again: HELLOs, and the ends of sessions. */
+#ifndef HOODY_TUNNEL_TESTS_SESSION_SCRIPT_H
+#define HOODY_TUNNEL_TESTS_SESSION_SCRIPT_H
+
+#include "options.h"
+#include "stage.h"
+
+#define HELLO_V1 "{\"version\":\"hoody-tunnel.v1\"}"
+#define HELLO_V2 "{\"version\":\"hoody-tunnel.v2\",\"capabilities\":[\"multi-ws\"],\"maxConnections\":4}"
+
+/* Setup and teardown of each test: *state is a struct play. */
+struct play {
+    struct options options;
+    struct stage *stage; /* raised by play_raise */
+};
+int play_setup(void **state);
+int play_teardown(void **state);
+/* The session-manager begins, with the play's options. */
+struct stage *play_raise(void **state);
+
+void say_hello(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *hello);
+/* A v1 session on this connection. */
+struct session_id open_one(struct stage *stage, uint64_t connection);
+void say_connection_closed(struct stage *stage, uint64_t connection);
+void say_session_released(struct stage *stage, struct session_id session);
+void say_close_session(struct stage *stage, const char *session, uint64_t ref, uint64_t grace_ms);
+
+void hear_session_refused(struct stage *stage, uint64_t connection, uint32_t goaway_code, const char *goaway_message,
+                          uint32_t close_code);
+void hear_release_session(struct stage *stage, struct session_id session, bool streams_may_end);
+void hear_end_session(struct stage *stage, const struct message_end_session *expected);
+void hear_session_closing(struct stage *stage, uint64_t ref, bool found);
+
+/* The sessions in the list. */
+size_t count_listed(struct stage *stage);
+
+#endif
