@@ -1,0 +1,110 @@
+/* hoody-tunneld: what the process needs before its actors, and the list of them. */
+#include <event2/buffer.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "admin_http.h"
+#include "binding_registry.h"
+#include "metrics.h"
+#include "session_manager.h"
+#include "supervisor.h"
+#include "ws_gateway.h"
+
+enum {
+    EXIT_USAGE = 2,
+    ERROR_MAX = 512, /* bytes */
+};
+
+/* In starting order. The gateway opens the door, so it comes last. */
+static const struct supervised actors[] = {
+    {.actor = ACTOR_metrics, .run = actor_thread, .spec = &metrics_actor},
+    {.actor = ACTOR_binding_registry, .run = actor_thread, .spec = &binding_registry_actor},
+    {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &session_manager_actor},
+    {.actor = ACTOR_admin_http, .run = actor_thread, .spec = &admin_http_actor},
+    {.actor = ACTOR_ws_gateway, .run = ws_gateway_actor},
+};
+
+static int print_help(void)
+{
+    struct evbuffer *out = evbuffer_new();
+    if (out == NULL)
+        return EXIT_FAILURE;
+    options_print_help(out);
+    while (evbuffer_get_length(out) > 0 && evbuffer_write(out, STDOUT_FILENO) > 0)
+        ;
+    int status = evbuffer_get_length(out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    evbuffer_free(out);
+    return status;
+}
+
+/* Each visitor and driver needs a descriptor: take as many as the system lets us have. */
+static void raise_descriptor_limit(const struct log *log)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warn(log, actor_name(ACTOR_supervisor), "descriptor-limit", "reason=\"%s\"", strerror(errno));
+}
+
+/* SIGTERM and SIGINT as a descriptor, blocked here and in all threads to come. -1: errno says why. */
+static int catch_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write, not our end */
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int run(const struct options *options)
+{
+    const struct log log = {
+        .fd = STDERR_FILENO,
+        .level = (enum log_level)options->log_level,
+        .format = (enum log_format)options->log_format,
+    };
+    raise_descriptor_limit(&log);
+    int signal_fd = catch_signals();
+    if (signal_fd < 0) {
+        log_error(&log, actor_name(ACTOR_supervisor), "start-failed", "reason=\"signalfd: %s\"", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    zsys_handler_set(NULL); /* before CZMQ's first use: signals are ours */
+    int status = supervisor_run(actors, sizeof actors / sizeof actors[0], options, &log, signal_fd);
+    zsys_shutdown();
+    close(signal_fd);
+    return status;
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options;
+    char error[ERROR_MAX];
+    int status = EXIT_FAILURE;
+    switch (options_read(&options, argc, argv, environ, error, sizeof error)) {
+    case OPTIONS_OK:
+        status = run(&options);
+        break;
+    case OPTIONS_HELP:
+        status = print_help();
+        break;
+    case OPTIONS_VERSION:
+        printf("hoody-tunneld " HOODY_VERSION "\n");
+        status = EXIT_SUCCESS;
+        break;
+    case OPTIONS_BAD:
+        fprintf(stderr, "hoody-tunneld: %s\n", error);
+        status = EXIT_USAGE;
+        break;
+    }
+    options_done(&options);
+    return status;
+}

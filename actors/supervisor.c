@@ -1,0 +1,262 @@
+/* supervisor: the main thread as an actor.
+ *
+ * Owns: the other actors' threads and the process's signals.
+ * Hears: actor_ponged (any), drained (session-manager).
+ * Says: ping_actor (any), drain (session-manager).
+ * Never knows what a session or a port is. */
+#include "supervisor.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum {
+    PING_INTERVAL_MS = 5000,
+    SILENCE_MAX_MS = 15000, /* an actor that answered no ping for so long gets a line in the log */
+    DRAIN_SLACK_MS = 2000,  /* what `drained` may come later than the streams' time is up */
+};
+
+/* A running actor. */
+struct running {
+    const struct supervised *supervised;
+    struct actor_start start;
+    zactor_t *thread;
+    uint64_t last_pong_ms; /* 0: none yet */
+    bool is_silent;        /* and the log has it */
+};
+
+enum phase {
+    PHASE_RUNNING,
+    PHASE_DRAINING,
+    PHASE_DONE,
+};
+
+struct supervisor {
+    const struct options *options;
+    const struct log *log;
+    int signal_fd;
+    struct mailbox *mailbox;
+    struct running running[SUPERVISED_MAX];
+    size_t running_count;
+    enum phase phase;
+    int exit_status;
+    uint64_t next_ping_ms;
+    uint64_t drain_until_ms;
+    uint64_t last_ref;
+};
+
+static const char *name_of(const struct running *running)
+{
+    return actor_name(running->supervised->actor);
+}
+
+static void ping(struct supervisor *self, const struct running *running)
+{
+    mailbox_send_to(self->mailbox, running->supervised->actor, running->supervised->shard,
+                    MESSAGE_OF(ping_actor, .ref = ++self->last_ref, .from = ACTOR_supervisor));
+}
+
+static void finish(struct supervisor *self, int exit_status)
+{
+    self->phase = PHASE_DONE;
+    self->exit_status = exit_status;
+}
+
+/* ---- handlers
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void on_actor_ponged(struct supervisor *self, const struct message_actor_ponged *ponged, uint64_t now_ms)
+{
+    for (size_t i = 0; i < self->running_count; i++) {
+        struct running *running = &self->running[i];
+        if (running->supervised->actor != ponged->actor || running->supervised->shard != ponged->shard)
+            continue;
+        if (running->is_silent)
+            log_info(self->log, actor_name(ACTOR_supervisor), "actor-answers-again", "actor=%s", name_of(running));
+        running->last_pong_ms = now_ms;
+        running->is_silent = false;
+    }
+}
+
+static void on_drained(struct supervisor *self, const struct message_drained *drained)
+{
+    if (self->phase != PHASE_DRAINING)
+        return;
+    log_info(self->log, actor_name(ACTOR_supervisor), "drained", "sessions_closed=%" PRIu32, drained->sessions_closed);
+    finish(self, EXIT_SUCCESS);
+}
+
+static void on_signal(struct supervisor *self, uint64_t now_ms)
+{
+    struct signalfd_siginfo info;
+    if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || self->phase != PHASE_RUNNING)
+        return;
+    uint64_t timeout_ms = self->options->drain_timeout;
+    log_info(self->log, actor_name(ACTOR_supervisor), "stopping", "signal=%s drain_timeout_ms=%" PRIu64,
+             info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", timeout_ms);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* the next one kills, whatever this thread waits for then */
+    mailbox_send(self->mailbox, MESSAGE_OF(drain, .timeout_ms = timeout_ms));
+    self->phase = PHASE_DRAINING;
+    self->drain_until_ms = now_ms + timeout_ms + DRAIN_SLACK_MS;
+}
+
+/* ---- timers
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void ping_all(struct supervisor *self, uint64_t now_ms)
+{
+    for (size_t i = 0; i < self->running_count; i++) {
+        struct running *running = &self->running[i];
+        uint64_t silence_ms = now_ms - running->last_pong_ms;
+        if (silence_ms >= SILENCE_MAX_MS && !running->is_silent) {
+            running->is_silent = true;
+            log_warn(self->log, actor_name(ACTOR_supervisor), "actor-silent", "actor=%s silence_ms=%" PRIu64,
+                     name_of(running), silence_ms);
+        }
+        ping(self, running);
+    }
+    self->next_ping_ms = now_ms + PING_INTERVAL_MS;
+}
+
+/* Returns when to be called again. */
+static uint64_t on_time(struct supervisor *self, uint64_t now_ms)
+{
+    if (now_ms >= self->next_ping_ms)
+        ping_all(self, now_ms);
+    if (self->phase == PHASE_DRAINING && now_ms >= self->drain_until_ms) {
+        log_warn(self->log, actor_name(ACTOR_supervisor), "drain-incomplete",
+                 "reason=\"sessions were left when time was up\"");
+        finish(self, EXIT_SUCCESS);
+    }
+    bool drain_ends_first = self->phase == PHASE_DRAINING && self->drain_until_ms < self->next_ping_ms;
+    return drain_ends_first ? self->drain_until_ms : self->next_ping_ms;
+}
+
+/* ---- dispatch
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void handle_mail(struct supervisor *self, uint64_t now_ms)
+{
+    struct message message;
+    while (mailbox_receive(self->mailbox, &message)) {
+        if (message.type == MESSAGE_actor_ponged)
+            on_actor_ponged(self, &message.actor_ponged, now_ms);
+        else if (message.type == MESSAGE_drained)
+            on_drained(self, &message.drained);
+        message_done(&message);
+    }
+}
+
+static zmq_pollitem_t item_of(const struct running *running)
+{
+    return (zmq_pollitem_t){.socket = zsock_resolve(running->thread), .events = ZMQ_POLLIN};
+}
+
+/* Whatever happens first: mail, a signal, an actor's end, the time. */
+static void wait_and_handle(struct supervisor *self)
+{
+    enum { MAIL, SIGNAL, FIRST_ACTOR };
+    zmq_pollitem_t items[FIRST_ACTOR + SUPERVISED_MAX] = {
+        [MAIL] = {.socket = mailbox_inbox(self->mailbox), .events = ZMQ_POLLIN},
+        [SIGNAL] = {.fd = self->signal_fd, .events = ZMQ_POLLIN},
+    };
+    for (size_t i = 0; i < self->running_count; i++)
+        items[FIRST_ACTOR + i] = item_of(&self->running[i]);
+    uint64_t now_ms = monotonic_ms();
+    uint64_t wake_ms = on_time(self, now_ms);
+    if (self->phase == PHASE_DONE)
+        return;
+    long timeout_ms = wake_ms > now_ms ? (long)(wake_ms - now_ms) : 0;
+    if (zmq_poll(items, FIRST_ACTOR + (int)self->running_count, timeout_ms) < 0)
+        return; /* EINTR */
+    handle_mail(self, monotonic_ms());
+    if ((items[SIGNAL].revents & ZMQ_POLLIN) != 0)
+        on_signal(self, monotonic_ms());
+    for (size_t i = 0; i < self->running_count; i++) {
+        if ((items[FIRST_ACTOR + i].revents & ZMQ_POLLIN) == 0)
+            continue;
+        log_error(self->log, actor_name(ACTOR_supervisor), "actor-ended", "actor=%s", name_of(&self->running[i]));
+        finish(self, EXIT_FAILURE);
+    }
+}
+
+/* ---- start and stop
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* zactor_new keeps the thread's verdict to itself, so the actor is pinged: it answers, or its pipe says that it has
+ * ended. */
+static bool start_one(struct supervisor *self, const struct supervised *supervised)
+{
+    struct running *running = &self->running[self->running_count];
+    *running = (struct running){
+        .supervised = supervised,
+        .start = {.spec = supervised->spec, .options = self->options, .log = self->log, .shard = supervised->shard},
+    };
+    running->thread = zactor_new(supervised->run, &running->start);
+    if (running->thread == NULL) {
+        log_error(self->log, actor_name(ACTOR_supervisor), "start-failed", "actor=%s reason=\"no thread\"",
+                  name_of(running));
+        return false;
+    }
+    self->running_count++;
+    ping(self, running);
+    zmq_pollitem_t items[] = {
+        {.socket = mailbox_inbox(self->mailbox), .events = ZMQ_POLLIN},
+        item_of(running),
+    };
+    while (running->last_pong_ms == 0) {
+        if (zmq_poll(items, 2, -1) < 0)
+            continue; /* EINTR */
+        handle_mail(self, monotonic_ms());
+        if ((items[1].revents & ZMQ_POLLIN) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool start_all(struct supervisor *self, const struct supervised *actors, size_t count)
+{
+    check(count <= SUPERVISED_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (!start_one(self, &actors[i]))
+            return false;
+    return true;
+}
+
+/* The last one started was the last to be needed. */
+static void stop_all(struct supervisor *self)
+{
+    while (self->running_count > 0)
+        zactor_destroy(&self->running[--self->running_count].thread);
+}
+
+/* ---- entry
+ * ------------------------------------------------------------------------------------------------------------- */
+
+int supervisor_run(const struct supervised *actors, size_t count, const struct options *options, const struct log *log,
+                   int signal_fd)
+{
+    struct supervisor self = {.options = options, .log = log, .signal_fd = signal_fd, .exit_status = EXIT_FAILURE};
+    self.mailbox = mailbox_new(ACTOR_supervisor, 0, log);
+    if (self.mailbox != NULL && start_all(&self, actors, count)) {
+        bool has_ip6 = strchr(options->listen.ip, ':') != NULL;
+        log_info(log, actor_name(ACTOR_supervisor), "ready", "listen=%s%s%s:%u pid=%d", has_ip6 ? "[" : "",
+                 options->listen.ip, has_ip6 ? "]" : "", (unsigned)options->listen.port, (int)getpid());
+        self.next_ping_ms = monotonic_ms() + PING_INTERVAL_MS;
+        while (self.phase != PHASE_DONE)
+            wait_and_handle(&self);
+        stop_all(&self);
+        log_info(log, actor_name(ACTOR_supervisor), "stopped", "status=%d", self.exit_status);
+    }
+    stop_all(&self);
+    mailbox_destroy(&self.mailbox);
+    return self.exit_status;
+}
