@@ -224,7 +224,8 @@ static void object_store(const msgpack_object *object, enum field_kind kind, voi
         *(field_real *)ret_value = object->via.f64;
         break;
     case KIND_str:
-        memcpy(*storage, object->via.str.ptr, object->via.str.size);
+        if (object->via.str.size > 0) /* msgpack-c points nowhere for an empty one */
+            memcpy(*storage, object->via.str.ptr, object->via.str.size);
         (*storage)[object->via.str.size] = '\0';
         *(field_str *)ret_value = (const char *)*storage;
         *storage += (size_t)object->via.str.size + 1;
