@@ -1,5 +1,6 @@
 #include "http_answer.h"
 
+#include "buffer_move.h"
 #include "check.h"
 #include "http_forward.h"
 #include "http_head_write.h"
@@ -162,12 +163,12 @@ static enum http_answer_verdict write_by_length(struct http_answer *answer, stru
 {
     const size_t length = evbuffer_get_length(body);
     if (length <= answer->remaining) {
-        check(evbuffer_add_buffer(out, body) == 0);
+        buffer_move(body, out, length);
         answer->remaining -= length;
         return ANSWER_OK;
     }
     const size_t fitting = (size_t)answer->remaining;
-    check(evbuffer_remove_buffer(body, out, fitting) == (int)fitting);
+    buffer_move(body, out, fitting);
     answer->remaining = 0;
     return ANSWER_TOO_LONG;
 }
@@ -188,7 +189,7 @@ enum http_answer_verdict http_answer_body(struct http_answer *answer, struct evb
         return ANSWER_OK;
     case ANSWER_UNTIL_CLOSE:
     case ANSWER_RAW:
-        check(evbuffer_add_buffer(out, body) == 0);
+        buffer_move(body, out, evbuffer_get_length(body));
         return ANSWER_OK;
     }
     return ANSWER_INVALID;

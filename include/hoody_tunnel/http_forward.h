@@ -40,7 +40,7 @@ uint64_t http_forward_content_length(const struct stream_open *open);
  * memory. */
 bool http_forward_answer(const struct http_head *head, struct response_head *ret_head);
 
-/* One chunk of `length` bytes of `source`, which are moved, not copied; none of 0 bytes. And the last chunk. */
+/* One chunk of `length` bytes of `source`, which are moved; none of 0 bytes. And the last chunk. */
 void http_chunk_write(struct evbuffer *source, size_t length, struct evbuffer *out);
 void http_chunk_write_last(struct evbuffer *out);
 
