@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HTTP_SWITCHING_PROTOCOLS = 101, HTTP_FIRST_FINAL = 200, REASON_BYTES = FRAME_RESET_REASON_MAX };
+enum { HTTP_SWITCHING_PROTOCOLS = 101, REASON_BYTES = FRAME_RESET_REASON_MAX };
 
 struct exchange {
     struct loop *loop;
@@ -182,7 +182,7 @@ static bool on_head(struct exchange *exchange)
         return false;
     }
     check(http_forward_answer(head, &response));
-    bool is_final = response.is_final = head->status >= HTTP_FIRST_FINAL || switches;
+    bool is_final = response.is_final;
     bool fits = stream_send_head(exchange->stream, &response);
     response_head_done(&response);
     if (!fits) {
@@ -227,7 +227,8 @@ static void on_input(void *owner)
 {
     struct exchange *exchange = owner;
     enum http_event event;
-    exchange->answer_begun = true;
+    if (evbuffer_get_length(local_connection_input(exchange->connection)) > 0)
+        exchange->answer_begun = true;
     do {
         struct local_connection *connection = exchange->connection;
         size_t room = stream_room(exchange->stream);

@@ -19,11 +19,11 @@ static bool has_input(const struct local_connection *connection)
 }
 
 /* Input first, then the end behind it, unless the owner has had enough, or is another one now who will be told anew. */
-static void report(struct local_connection *connection)
+static void report(struct local_connection *connection, bool has_news)
 {
     const struct local_connection_events *events = connection->events;
     void *owner = connection->owner;
-    if (has_input(connection))
+    if (has_news)
         events->on_input(owner);
     if (connection->has_end && !connection->is_paused && !connection->is_destroyed && connection->owner == owner) {
         connection->has_end = false;
@@ -34,14 +34,14 @@ static void report(struct local_connection *connection)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
-    report(arg);
+    report(arg, true);
 }
 
 static void on_resume_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    report(arg);
+    report(arg, true);
 }
 
 static void shut_if_empty(struct local_connection *connection)
@@ -99,7 +99,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         connection->end = LOCAL_IDLED;
     else
         connection->end = (what & BEV_EVENT_EOF) != 0 ? LOCAL_ENDED : LOCAL_READ_FAILED;
-    report(connection);
+    report(connection, has_input(connection));
 }
 
 struct local_connection *local_connection_new(struct loop *loop, int fd)
@@ -153,6 +153,8 @@ void local_connection_own(struct local_connection *connection, const struct loca
     bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
     if (!connection->cannot_write)
         bufferevent_enable(connection->bev, EV_WRITE);
+    evtimer_del(connection->resume_timer); /* was for the owner before */
+    connection->is_paused = false;
     local_connection_resume_reading(connection);
 }
 
@@ -207,10 +209,11 @@ void local_connection_pause_reading(struct local_connection *connection)
 void local_connection_resume_reading(struct local_connection *connection)
 {
     const struct timeval at_once = {0};
+    bool is_due = connection->is_paused || connection->has_end || has_input(connection);
     connection->is_paused = false;
     if (!connection->has_end)
         bufferevent_enable(connection->bev, EV_READ);
-    if (connection->has_end || has_input(connection))
+    if (is_due)
         check(evtimer_add(connection->resume_timer, &at_once) == 0);
 }
 

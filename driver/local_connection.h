@@ -23,6 +23,7 @@ enum local_end {
 };
 
 struct local_connection_events {
+    /* There may be input to look at; after a pause also when there is none. */
     void (*on_input)(void *owner);
     /* So many bytes of DATA have left. Called while the socket is written: only for counting. */
     void (*on_consumed)(void *owner, size_t bytes);

@@ -16,6 +16,7 @@ struct stream {
     struct send_window send;
     struct receive_window receive;
     struct evbuffer *head;  /* STREAM_RESPONSE_HEAD that waits for its turn */
+    bool head_is_interim;   /* another will follow */
     struct evbuffer *queue; /* DATA that waits for its turn or for credit */
     bool is_choked;         /* the handler was told that there is no room */
     bool ends;              /* EOF is due behind the queue */
@@ -133,14 +134,20 @@ bool stream_send_head(struct stream *stream, const struct response_head *head)
         evbuffer_drain(stream->head, evbuffer_get_length(stream->head));
         return false;
     }
+    stream->head_is_interim = !head->is_final;
     stream_resume_sending(stream);
     return true;
+}
+
+static bool awaits_head(const struct stream *stream)
+{
+    return stream->head_is_interim && evbuffer_get_length(stream->head) > 0;
 }
 
 size_t stream_room(struct stream *stream)
 {
     size_t queued = evbuffer_get_length(stream->queue);
-    stream->is_choked = evbuffer_get_length(stream->head) > 0 || queued >= STREAM_QUEUE_HIGH_MARK;
+    stream->is_choked = awaits_head(stream) || queued >= STREAM_QUEUE_HIGH_MARK;
     return stream->is_choked ? 0 : STREAM_QUEUE_HIGH_MARK - queued;
 }
 
@@ -200,8 +207,7 @@ static bool send_data(struct stream *stream, struct frame_batch *batch)
 /* The local side may go on when enough of the queue has left. */
 static void make_room(struct stream *stream)
 {
-    if (!stream->is_choked || evbuffer_get_length(stream->head) > 0 ||
-        evbuffer_get_length(stream->queue) > STREAM_QUEUE_LOW_MARK)
+    if (!stream->is_choked || awaits_head(stream) || evbuffer_get_length(stream->queue) > STREAM_QUEUE_LOW_MARK)
         return;
     stream->is_choked = false;
     if (stream->handler != NULL)

@@ -39,7 +39,7 @@ void stream_detach(struct stream *stream);
 /* Sending. A head is at most one at a time: only while stream_room() is not 0. false: it does not fit a frame; nothing
  * was sent. */
 bool stream_send_head(struct stream *stream, const struct response_head *head);
-/* How many bytes may be appended to stream_queue() now. */
+/* How many bytes may be appended to stream_queue() now; 0 also while an interim head waits. */
 size_t stream_room(struct stream *stream);
 /* DATA: append to it, then say so. */
 struct evbuffer *stream_queue(struct stream *stream);

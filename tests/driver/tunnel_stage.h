@@ -1,0 +1,113 @@
+/* A stage for the driver's session: the real driver code on a real loopback, the kit and the local service played by
+ * the test, all on one event loop. A script says and hears; hearing runs the loop until what is awaited is there. No
+ * time is waited for: silence is proved by a PING that is answered first. */
+#ifndef HOODY_TESTS_TUNNEL_STAGE_H
+#define HOODY_TESTS_TUNNEL_STAGE_H
+
+#include "frame_batch.h"
+#include "session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { STAGE_CONNECTIONS_MAX = 16, STAGE_WINDOW = 65536 * 2, STAGE_SESSION_WINDOW = 65536 * 4 };
+
+/* One frame the driver said. */
+struct heard {
+    TAILQ_ENTRY(heard) entry;
+    uint8_t type;
+    uint32_t stream;
+    size_t length;
+    char payload[]; /* NUL-terminated for convenience */
+};
+
+struct service_connection {
+    struct bufferevent *bev;
+    bool ended; /* the driver's FIN came */
+    bool reset; /* its RST */
+};
+
+struct stage {
+    struct loop *loop;
+    struct server_url url;
+    struct endpoint daemon;
+    struct local_service service;
+    struct expose_wish wish;
+    struct session *session;
+
+    /* the kit */
+    struct evconnlistener *kit_listener;
+    struct bufferevent *kit;
+    bool kit_is_open; /* the handshake is done */
+    struct websocket_reader reader;
+    struct frame_batch batch;
+    TAILQ_HEAD(, heard) heard;
+    struct heard *current; /* what stage_hear returned last */
+    bool kit_ended;        /* the driver dropped the connection */
+    uint16_t close_code;   /* of its close frame, 0: none yet */
+
+    /* the local service */
+    struct evconnlistener *service_listener; /* NULL: down */
+    struct service_connection connections[STAGE_CONNECTIONS_MAX];
+    size_t connection_count;
+
+    /* what the session told */
+    bool is_established;
+    unsigned bound;
+    char public_url[128];
+    uint16_t bound_port;
+    bool is_over;
+    enum session_end end;
+    char end_text[512];
+};
+
+/* cmocka's setup and teardown: *state is the stage. */
+int stage_set_up(void **state);       /* bound, ready for STREAM_OPEN */
+int stage_set_up_early(void **state); /* HELLO was heard, nothing said */
+int stage_tear_down(void **state);
+
+/* The kit. Frames said share a message until stage_send. */
+void stage_say(struct stage *stage, enum frame_type type, uint32_t stream, const char *payload);
+void stage_say_bytes(struct stage *stage, enum frame_type type, uint32_t stream, const void *bytes, size_t length);
+void stage_say_filler(struct stage *stage, uint32_t stream, size_t length); /* DATA of one letter */
+void stage_grant(struct stage *stage, uint32_t stream, uint32_t increment);
+void stage_send(struct stage *stage);
+/* STREAM_OPEN with the fields as JSON, e.g. `["a","b"],["c","d"]`; not sent yet. */
+void stage_open(struct stage *stage, uint32_t stream, const char *method, const char *target, const char *fields);
+void stage_open_upgrade(struct stage *stage, uint32_t stream);
+
+/* The next frame must be this one. The payload is valid until the next call. */
+const struct heard *stage_hear(struct stage *stage, enum frame_type type, uint32_t stream);
+void stage_hear_text(struct stage *stage, enum frame_type type, uint32_t stream, const char *payload);
+void stage_hear_reset(struct stage *stage, uint32_t stream, enum error_code code, const char *reason);
+/* DATA frames of this stream until `length` bytes have come; other types fail. */
+void stage_hear_data(struct stage *stage, uint32_t stream, const char *bytes, size_t length);
+/* Sends what was said, and a PING; the PONG must be the next frame. */
+void stage_hear_nothing(struct stage *stage);
+/* The same, but WINDOW frames are taken, and counted by the answer: bytes granted on `stream`. */
+uint32_t stage_take_windows(struct stage *stage, uint32_t stream);
+/* The driver's close frame; answers it. */
+void stage_hear_close(struct stage *stage, uint16_t code);
+void stage_drop_kit(struct stage *stage, bool with_reset);
+
+/* The local service. Connections are numbered as they come. */
+void stage_stop_service(struct stage *stage);
+void stage_service_hear(struct stage *stage, size_t connection, const char *text);
+void stage_service_hear_filler(struct stage *stage, size_t connection, size_t length);
+void stage_service_say(struct stage *stage, size_t connection, const char *text);
+void stage_service_say_filler(struct stage *stage, size_t connection, size_t length);
+void stage_service_pause(struct stage *stage, size_t connection);
+void stage_service_resume(struct stage *stage, size_t connection);
+void stage_service_end(struct stage *stage, size_t connection); /* FIN, still reads */
+void stage_service_reset(struct stage *stage, size_t connection);
+void stage_service_hear_end(struct stage *stage, size_t connection);
+void stage_service_hear_reset(struct stage *stage, size_t connection);
+
+/* Runs the loop until the session has ended. */
+void stage_await_end(struct stage *stage);
+
+#endif
