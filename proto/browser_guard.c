@@ -10,7 +10,7 @@ bool browser_guard_admits_origin(struct span origin, char *const *allowed_origin
     return false;
 }
 
-/* ---- Host ------------------------------------------------------------------------------------------------------- */
+/* ---- Host ----------------------------------------------------------------------------------------------------- */
 
 static bool holds(struct span text, char byte)
 {

@@ -66,7 +66,7 @@ static const char *self_name(void)
     return actor_name(ACTOR_metrics);
 }
 
-/* ---- the text --------------------------------------------------------------------------------------------------- */
+/* ---- the text ------------------------------------------------------------------------------------------------- */
 
 static bool actor_has_reported(const struct metrics *self, const struct round *round, enum actor actor)
 {
@@ -125,7 +125,7 @@ static void round_render(const struct metrics *self, const struct round *round, 
     metric_table_destroy(&table);
 }
 
-/* ---- rounds ----------------------------------------------------------------------------------------------------- */
+/* ---- rounds --------------------------------------------------------------------------------------------------- */
 
 static struct round *round_find(struct metrics *self, uint64_t ref)
 {
@@ -165,7 +165,7 @@ static void round_end(struct metrics *self, struct round *round)
     round_clear(round);
 }
 
-/* ---- handlers --------------------------------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------------------------------------- */
 
 static void on_render_metrics(struct metrics *self, const struct message *message)
 {
@@ -195,7 +195,7 @@ static void on_metrics_reported(struct metrics *self, const struct message *mess
         round_end(self, round);
 }
 
-/* ---- timers ----------------------------------------------------------------------------------------------------- */
+/* ---- timers --------------------------------------------------------------------------------------------------- */
 
 static void end_due_rounds(struct metrics *self, uint64_t now_ms)
 {
@@ -225,7 +225,7 @@ static uint64_t on_time(void *context, uint64_t now_ms)
     return wake_ms;
 }
 
-/* ---- dispatch and entry ----------------------------------------------------------------------------------------- */
+/* ---- dispatch and entry --------------------------------------------------------------------------------------- */
 
 typedef void handler(struct metrics *self, const struct message *message);
 

@@ -35,7 +35,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- what the peers do ------------------------------------------------------------------------------------------ */
+/* ---- what the peers do ---------------------------------------------------------------------------------------- */
 
 /* Every reporter heard report_metrics once, of the same round. Returns the round's ref. */
 static uint64_t hear_round(struct stage *stage)
@@ -80,7 +80,7 @@ static struct span hear_rendered(struct stage *stage, uint64_t scrape)
     return rendered->text;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------ */
+/* ---- tests ---------------------------------------------------------------------------------------------------- */
 
 static void it_says_nothing_unasked(void **state)
 {

@@ -59,7 +59,7 @@ static void the_null_origin_can_be_named_too(void **state)
     assert_false(browser_guard_admits_origin(span_of_string(""), names_null, 1));
 }
 
-/* ---- Host ------------------------------------------------------------------------------------------------------- */
+/* ---- Host ----------------------------------------------------------------------------------------------------- */
 
 static bool admits_host(const char *host)
 {
