@@ -75,14 +75,12 @@ void registry_refuse(struct binding_registry *self, struct binding *binding, enu
 
 void registry_close(struct binding_registry *self, struct binding *binding, bool streams_may_end)
 {
-    bool was_bound = binding->state == BINDING_BOUND;
     binding_table_move(self->table, binding, BINDING_CLOSING);
     log_info(self->log, self_name(), "closing", "session=%s bind=%" PRIu32 " port=%u", binding->holder->session.text,
              binding->id.value, binding->port);
     mailbox_send(self->mailbox, MESSAGE_OF(close_listener, .shard = binding->shard, .binding = binding->id,
                                            .streams_may_end = streams_may_end));
-    if (was_bound)
-        say_bindings_counted(self, binding->holder);
+    say_bindings_counted(self, binding->holder);
 }
 
 /* 0: there is none. */

@@ -13,6 +13,12 @@ static int compare_connections(const void *a, const void *b)
     return (connection_a > connection_b) - (connection_a < connection_b);
 }
 
+static void session_free(struct session *session)
+{
+    free(session->link.peer);
+    free(session);
+}
+
 struct session_table *session_table_new(void)
 {
     struct session_table *table = zmalloc(sizeof *table);
@@ -34,11 +40,13 @@ void session_table_destroy(struct session_table **p_table)
     struct session_table *table = *p_table;
     if (table == NULL)
         return;
-    struct session *session;
-    while ((session = TAILQ_FIRST(&table->sessions)) != NULL)
-        session_table_remove(table, session);
     zhashx_destroy(&table->by_id);
     zhashx_destroy(&table->by_connection);
+    struct session *next;
+    for (struct session *session = TAILQ_FIRST(&table->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, opened);
+        session_free(session);
+    }
     free(table);
     *p_table = NULL;
 }
@@ -65,8 +73,7 @@ void session_table_remove(struct session_table *table, struct session *session)
         table->listed--;
     zhashx_delete(table->by_id, session->id.text);
     TAILQ_REMOVE(&table->sessions, session, opened);
-    free(session->link.peer);
-    free(session);
+    session_free(session);
 }
 
 void session_table_move(struct session_table *table, struct session *session, enum session_state state)
