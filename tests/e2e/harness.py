@@ -138,9 +138,9 @@ class Process:
 class Daemon(Process):
     """hoody-tunneld on a port of its own; a context manager that expects a clean end."""
 
-    def __init__(self, *flags, environment=None):
+    def __init__(self, *flags, environment=None, listen="127.0.0.1"):
         self.port = free_port()
-        super().__init__("hoody-tunneld", ["--listen", f"127.0.0.1:{self.port}", *flags], environment=environment)
+        super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment)
 
     def __enter__(self):
         wait_until(self.is_up, "the daemon answers")
@@ -212,8 +212,8 @@ class Expose(Process):
         self.process.stdout.close()
 
 
-def connect(port, timeout=PATIENCE):
-    sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+def connect(port, timeout=PATIENCE, host="127.0.0.1", source=None):
+    sock = socket.create_connection((host, port), timeout=timeout, source_address=(source, 0) if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -260,6 +260,78 @@ def fetch(port, request, method="GET"):
 
 def simple_get(port, path="/", headers=""):
     return fetch(port, f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n".encode())
+
+
+class Visitor:
+    """Whoever connects to a bound port, step by step."""
+
+    def __init__(self, port, request=b"", receive_buffer=None):
+        if receive_buffer:  # must be set before the handshake to bound the window
+            self.sock = socket.socket()
+            self.sock.settimeout(PATIENCE)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.sock.connect(("127.0.0.1", port))
+        else:
+            self.sock = connect(port)
+        if request:
+            self.send(request)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def ask(self, method="GET", target="/", headers="", body=b""):
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        self.send(f"{method} {target} HTTP/1.1\r\nHost: test\r\n{length}{headers}\r\n".encode() + body)
+
+    def end(self):
+        """Half-close."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def receive(self, length):
+        return receive_exactly(self.sock, length)
+
+    def receive_head(self):
+        """The next head: (status, {lower-case name: value})."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.receive(1)
+        line, fields, _ = split_head(head)
+        return int(line.split(" ")[1]), {name.lower(): value for name, value in fields}
+
+    def receive_chunk(self):
+        """One chunk of a chunked body; b"" is the last."""
+        size = b""
+        while not size.endswith(b"\r\n"):
+            size += self.receive(1)
+        data = self.receive(int(size, 16) + 2)
+        assert data.endswith(b"\r\n"), data[-10:]
+        return data[:-2]
+
+    def receive_answer(self):
+        """A whole answer on a connection that may stay open: (status, headers, body)."""
+        status, headers = self.receive_head()
+        if headers.get("transfer-encoding") == "chunked":
+            return status, headers, b"".join(iter(self.receive_chunk, b""))
+        return status, headers, self.receive(int(headers.get("content-length", 0)))
+
+    def expect_end(self):
+        """A clean end with nothing before it."""
+        rest = receive_all(self.sock)
+        assert rest == b"", f"more than expected: {rest[:200]!r}"
+
+    def expect_abort(self):
+        """The connection is reset, whatever comes before."""
+        try:
+            rest = receive_all(self.sock)
+        except ConnectionResetError:
+            return
+        raise AssertionError(f"a clean end after {len(rest)} bytes: {rest[:200]!r}")
 
 
 class Origin:
@@ -355,6 +427,36 @@ def frame(kind, stream=0, payload=b""):
     return struct.pack(">BII", kind, stream, len(payload)) + payload
 
 
+def response_head(stream, status=200, headers=None, final=True):
+    return frame(STREAM_RESPONSE_HEAD, stream, {"status": status, "headers": headers or [], "final": final})
+
+
+def data(stream, body):
+    """DATA frames that hold body."""
+    return b"".join(frame(DATA, stream, body[i : i + 65536]) for i in range(0, len(body), 65536))
+
+
+def reset(stream, code, reason=""):
+    return frame(RESET, stream, struct.pack(">H", code) + reason.encode())
+
+
+def window(stream, increment):
+    return frame(WINDOW, stream, struct.pack(">I", increment))
+
+
+def hello(version="hoody-tunnel.v1", **more):
+    return frame(HELLO, 0, {"version": version, "capabilities": [], **more})
+
+
+def upgrade_request(headers="", subprotocol="hoody-tunnel.v1", query="", host="localhost"):
+    """The bytes of a good upgrade, changed by what is given. subprotocol None: none is offered."""
+    protocol = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol is not None else ""
+    return (
+        f"GET {CONNECT}{query} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{protocol}{headers}\r\n"
+    ).encode()
+
+
 class Closed(Exception):
     """The kit has closed: code is the close frame's, None when there was none."""
 
@@ -367,24 +469,20 @@ class Closed(Exception):
 class RawDriver:
     """A WebSocket client of the tunnel protocol that can say anything, right or wrong. Written without the project's code."""
 
-    def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", hello=True):
+    def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", says_hello=True, **more_hello):
         self.sock = connect(daemon.port)
-        request = (
-            f"GET {CONNECT} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: {subprotocol}\r\n{headers}\r\n"
-        )
-        self.sock.sendall(request.encode())
+        self.sock.sendall(upgrade_request(headers, subprotocol))
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += receive_exactly(self.sock, 1)
         assert head.startswith(b"HTTP/1.1 101 "), head
         assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, head
+        self.head = head
         self.subprotocol = subprotocol
         self.waiting = []  # frames of a message, not asked for yet
         self.hello_ok = None
-        if hello:
-            self.send(frame(HELLO, 0, {"version": subprotocol, "capabilities": []}))
+        if says_hello:
+            self.send(hello(subprotocol, **more_hello))
             self.hello_ok = json.loads(self.expect(HELLO_OK)[2])
 
     def __enter__(self):
@@ -460,24 +558,58 @@ class RawDriver:
                 return received
             self.send(frame(PONG, 0, received[2]))
 
-    def expect(self, kind):
+    def expect(self, kind, stream=None, skipping=()):
+        """The next frame, which must be of that kind (and stream); frames of the kinds in `skipping` may come before."""
         received = self.receive()
-        assert received[0] == kind, f"expected frame {kind:#x}, got {received}"
+        while received[0] in skipping and received[0] != kind:
+            received = self.receive()
+        assert received[0] == kind and stream in (None, received[1]), f"expected frame {kind:#x} on {stream}, got {received}"
         return received
 
-    def expect_json(self, kind):
-        _, stream, payload = self.expect(kind)
+    def expect_json(self, kind, stream=None, skipping=()):
+        _, stream, payload = self.expect(kind, stream, skipping)
         return stream, json.loads(payload)
+
+    def expect_reset(self, stream, code, skipping=()):
+        """RESET with that code on that stream; returns its reason."""
+        payload = self.expect(RESET, stream, skipping)[2]
+        assert struct.unpack(">H", payload[:2])[0] == code, payload
+        return payload[2:].decode()
+
+    def expect_stream(self, skipping=()):
+        """The next STREAM_OPEN: (stream, what it says)."""
+        return self.expect_json(STREAM_OPEN, skipping=skipping)
+
+    def ping(self, token=b"a token."):
+        """A round trip: what was sent before has been handled. Returns the frames that came before the PONG."""
+        self.send(frame(PING, 0, token))
+        before = []
+        while True:
+            received = self.receive()
+            if received[0] == PONG and received[2] == token:
+                return before
+            before.append(received)
+
+    def expect_goaway(self, code, close):
+        """The kit ends the session: GOAWAY with that code, then that close code. Returns GOAWAY's message."""
+        frames, closed, reason = self.expect_closed()
+        goaways = [json.loads(payload) for kind, _, payload in frames if kind == GOAWAY]
+        assert len(goaways) == 1 and frames[-1][0] == GOAWAY, f"expected one GOAWAY, last: {frames}, {closed}"
+        goaway = goaways[0]
+        assert set(goaway) == {"code", "message", "lastStreamId", "retryAfterMs"}, goaway
+        assert goaway["code"] == code and goaway["message"], (goaway, code)
+        assert goaway["lastStreamId"] == 0 and goaway["retryAfterMs"] == 0, goaway
+        assert closed == close, (closed, reason, close, goaway)
+        return goaway["message"]
 
     def bind(self, port=0, ref=1, **more):
         request = {"clientBindRef": ref, "kind": "http", "mode": "expose", "containerPort": port, **more}
         self.send(frame(BIND, 0, request))
         return self.expect_json(BIND_OK)[1]
 
-    def answer(self, stream, body=b"", status=200, headers=None, final=True):
+    def answer(self, stream, body=b"", status=200, headers=None):
         """A whole small answer in one message."""
-        head = {"status": status, "headers": headers or [], "final": final}
-        frames = [frame(STREAM_RESPONSE_HEAD, stream, head)]
+        frames = [response_head(stream, status, headers)]
         frames += [frame(DATA, stream, body[i : i + 65536]) for i in range(0, len(body), 65536)]
         self.send(*frames, frame(EOF, stream))
 
@@ -529,3 +661,36 @@ def exposed(answer, *daemon_flags):
     with http_origin(answer) as origin, Daemon(*daemon_flags) as daemon, Expose(daemon, origin.port) as driver:
         yield daemon, driver, origin
         assert not origin.failures, origin.failures
+
+
+@contextlib.contextmanager
+def bound_port(*daemon_flags, **bind):
+    """A daemon, a raw driver, and a port of it; yields (daemon, driver, port)."""
+    with Daemon(*daemon_flags) as daemon, RawDriver(daemon) as driver:
+        yield daemon, driver, driver.bind(**bind)["containerPort"]
+
+
+class Bystander:
+    """Another driver on the same daemon: nothing that happens to others may touch it."""
+
+    def __init__(self, daemon):
+        self.driver = RawDriver(daemon)
+        self.port = self.driver.bind()["containerPort"]
+        self.visitor = Visitor(self.port)  # its connection stays open all the time
+
+    def __enter__(self):
+        self.check()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        with self.visitor, self.driver:
+            if kind is None:
+                self.check()
+
+    def check(self):
+        """It still serves."""
+        self.visitor.ask(target="/bystander")
+        stream, opened = self.driver.expect_stream(skipping=(WINDOW, EOF))
+        assert opened["target"] == "/bystander", opened
+        self.driver.answer(stream, b"still here", headers=[["content-length", "10"]])
+        assert self.visitor.receive_answer()[2] == b"still here"
