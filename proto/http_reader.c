@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 
+#include "buffer_move.h"
 #include "check.h"
 #include "http_chunk_scan.h"
 #include "http_head_judge.h"
@@ -202,8 +203,8 @@ static enum http_event read_start(struct http_reader *reader, struct evbuffer *i
     return read_head(reader, in);
 }
 
-/* Moves as much as is there and both limits allow. false: out of memory. */
-static bool move_body(struct evbuffer *in, struct evbuffer *body, uint64_t due, size_t body_max, size_t *ret_moved)
+/* Moves as much as is there and both limits allow; returns how much. */
+static size_t move_body(struct evbuffer *in, struct evbuffer *body, uint64_t due, size_t body_max)
 {
     size_t length = evbuffer_get_length(in);
     if (length > body_max) {
@@ -212,20 +213,16 @@ static bool move_body(struct evbuffer *in, struct evbuffer *body, uint64_t due, 
     if (length > due) {
         length = (size_t)due;
     }
-    if (length > 0 && evbuffer_remove_buffer(in, body, length) != (int)length) {
-        return false;
+    if (length > 0) { /* `body` may be NULL where none is expected */
+        buffer_move(in, body, length);
     }
-    *ret_moved = length;
-    return true;
+    return length;
 }
 
 static enum http_event read_length(struct http_reader *reader, struct evbuffer *in, struct evbuffer *body,
                                    size_t body_max)
 {
-    size_t moved = 0;
-    if (!move_body(in, body, reader->remaining, body_max, &moved)) {
-        return reader_out_of_memory(reader);
-    }
+    const size_t moved = move_body(in, body, reader->remaining, body_max);
     reader->remaining -= moved;
     if (reader->remaining == 0) {
         reader->state = READ_END;
@@ -233,14 +230,9 @@ static enum http_event read_length(struct http_reader *reader, struct evbuffer *
     return moved > 0 ? HTTP_BODY : HTTP_MORE;
 }
 
-static enum http_event read_until_close(struct http_reader *reader, struct evbuffer *in, struct evbuffer *body,
-                                        size_t body_max)
+static enum http_event read_until_close(struct evbuffer *in, struct evbuffer *body, size_t body_max)
 {
-    size_t moved = 0;
-    if (!move_body(in, body, UINT64_MAX, body_max, &moved)) {
-        return reader_out_of_memory(reader);
-    }
-    return moved > 0 ? HTTP_BODY : HTTP_MORE;
+    return move_body(in, body, UINT64_MAX, body_max) > 0 ? HTTP_BODY : HTTP_MORE;
 }
 
 /* The framing up to the next data. */
@@ -277,10 +269,7 @@ static enum http_event read_chunks(struct http_reader *reader, struct evbuffer *
         case CHUNK_BAD:
             return total > 0 ? HTTP_BODY : HTTP_BAD;
         }
-        size_t moved = 0;
-        if (!move_body(in, body, reader->chunks.data_left, body_max - total, &moved)) {
-            return reader_out_of_memory(reader);
-        }
+        const size_t moved = move_body(in, body, reader->chunks.data_left, body_max - total);
         if (moved == 0) {
             return total > 0 ? HTTP_BODY : HTTP_MORE;
         }
@@ -302,7 +291,7 @@ enum http_event http_reader_read(struct http_reader *reader, struct evbuffer *in
     case READ_CHUNKS:
         return read_chunks(reader, in, body, body_max);
     case READ_UNTIL_CLOSE:
-        return read_until_close(reader, in, body, body_max);
+        return read_until_close(in, body, body_max);
     case READ_END:
         return reader_end(reader);
     case READ_DEAD:

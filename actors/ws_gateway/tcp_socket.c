@@ -18,7 +18,7 @@ enum {
     DRIVER_USER_TIMEOUT_MS = 30000,
     DRIVER_NOTSENT_LOWAT = 131072, /* bytes */
     LINGER_WRITE_STALL_S = 10,     /* a peer that takes nothing of its last answer for so long is dropped */
-    LINGERING_MAX = 1024,          /* sockets at once; beyond, they are closed at once */
+    LINGERING_MAX = 256,           /* sockets at once; beyond, they are closed at once */
 };
 
 static void set_option(evutil_socket_t fd, int level, int name, int value)

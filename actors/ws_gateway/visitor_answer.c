@@ -17,13 +17,12 @@ static void count_answer(struct visitor *visitor)
 
 void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text)
 {
-    struct http_answer_request request = visitor->answer.request;
-    bool closes = visitor->must_close || !request.keeps_alive;
-    visitor->must_close = closes;
-    http_answer_own(request, status, extra_fields, text, closes, visitor_output(visitor));
-    visitor->answer.head_written = true;
-    visitor->answer.status = status;
-    visitor->answer.keeps_alive = !closes;
+    struct http_answer *answer = &visitor->answer;
+    bool keeps_alive =
+        http_answer_own(answer->request, status, extra_fields, text, visitor->must_close, visitor_output(visitor));
+    answer->head_written = true;
+    answer->status = status;
+    answer->keeps_alive = keeps_alive;
     visitor->answer_ended = true;
     count_answer(visitor);
     visitor_settle(visitor);

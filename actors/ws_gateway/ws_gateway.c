@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base_connection.h"
 #include "base_listener.h"
@@ -29,6 +30,7 @@
 
 enum {
     SHARD_SHIFT = 48,  /* a connection id names its shard in the bits above */
+    FD_RESERVE = 640,  /* admin connections, sockets being refused or lingering, and the process's own */
     GOODBYE_MS = 1500, /* at $TERM: what close frames and last answers get to leave */
 };
 
@@ -399,6 +401,18 @@ static void on_pipe(evutil_socket_t fd, short what, void *arg)
 /* ---- birth and death
  * ------------------------------------------------------------------------------------------------------------------ */
 
+/* --fd-budget, or what the process may have less the reserve. */
+static int64_t fd_budget(const struct options *options)
+{
+    struct rlimit limit;
+    if (options->fd_budget > 0)
+        return (int64_t)options->fd_budget;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return FD_RESERVE;
+    rlim_t reserve = limit.rlim_cur / 2 < FD_RESERVE ? limit.rlim_cur / 2 : FD_RESERVE;
+    return (int64_t)(limit.rlim_cur - reserve);
+}
+
 static bool parse_trusted_sources(struct gateway *gateway)
 {
     const struct option_list *list = &gateway->options->trusted_sources;
@@ -427,7 +441,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->options = start->options;
     gateway->log = start->log;
     gateway->accepting = true;
-    gateway->fd_permits = (int64_t)start->options->fd_budget;
+    gateway->fd_permits = fd_budget(start->options);
     LIST_INIT(&gateway->lingering);
     TAILQ_INIT(&gateway->unflushed);
     gateway->drivers = id_table_new();
