@@ -142,7 +142,7 @@ static void rows_that_are_not_what_they_should_be_give_no_answer(void **state)
     }
     expect_refused(api_json_tunnels, MESSAGE_OF(session_row, .session = {ID_1}, .subprotocol = 3), NULL, NULL);
     expect_refused(api_json_bindings, NULL, session, NULL);
-    expect_refused(api_json_bindings, NULL, MESSAGE_OF(binding_row, .kind = 77), NULL);
+    expect_refused(api_json_bindings, NULL, MESSAGE_OF(binding_row, .session = {ID_1}, .kind = 77), NULL);
     facts.bindings.length--; /* the last row is cut short */
     assert_null(api_json_tunnels(&facts));
     assert_null(api_json_sessions(&facts));

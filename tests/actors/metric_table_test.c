@@ -133,7 +133,7 @@ static void rows_that_are_no_samples_are_refused_and_the_others_kept(void **stat
         MESSAGE_OF(metric_row, .metric = METRIC_COUNT, .value = 1),
         MESSAGE_OF(metric_row, .metric = METRIC_streams_active, .labels = "no label", .value = 1),
         MESSAGE_OF(metric_row, .metric = METRIC_streams_active, .labels = "a=\"\"} 1\nfoo 2", .value = 1),
-        MESSAGE_OF(stream_count_row, .active_streams = 1),
+        MESSAGE_OF(stream_count_row, .session = {"S-00000000-0000-4000-8000-000000000001"}, .active_streams = 1),
         MESSAGE_OF(metric_row, .metric = METRIC_streams_active, .value = 2),
     };
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
