@@ -39,6 +39,11 @@ static void on_unbind(struct tunnel_session *session, struct span payload)
         driver_connection_fail(connection, CODE_PROTOCOL_ERROR, why ? why : "UNBIND is no JSON object");
         return;
     }
+    if (bind > INT32_MAX) { /* no binding ever has such an id */
+        driver_connection_send_json(connection, FRAME_UNBIND_ERR,
+                                    unbind_err_encode(bind, "NOT_OWNED", "there is no such binding"));
+        return;
+    }
     mailbox_send(session->gateway->mailbox, MESSAGE_OF(unbind, .shard = session->gateway->shard,
                                                        .connection = {connection->id}, .binding = {bind}));
 }

@@ -161,8 +161,7 @@ static void say_goodbye(struct tunnel_session *session)
 
 void tunnel_session_end(struct tunnel_session *session, const struct message_end_session *end)
 {
-    if (session->is_ending)
-        return;
+    free(session->goaway_message); /* a kill may overtake a drain */
     session->is_ending = true;
     session->owes_goaway = end->goaway_last;
     session->goaway_code = (enum error_code)end->goaway_code;
