@@ -250,7 +250,7 @@ static const char *refusal_of(const struct options *options, const struct messag
 }
 
 static void begin_close(struct admin_http *self, struct caller caller, const struct api_route *route, struct span query,
-                        uint64_t now_ms)
+                        const char *peer_ip, uint64_t now_ms)
 {
     struct session_id session = {0};
     uint64_t grace_ms = 0;
@@ -260,6 +260,8 @@ static void begin_close(struct admin_http *self, struct caller caller, const str
         answer_error(self, caller, 404, "", "no such session");
     } else {
         memcpy(session.text, route->id.data, SESSION_ID_LENGTH);
+        log_info(self->log, self_name(), "close-asked", "session=%s grace_ms=%" PRIu64 " peer=%s", session.text,
+                 grace_ms, peer_ip);
         call_begin(self, caller, route, &session, grace_ms, now_ms);
     }
 }
@@ -291,7 +293,7 @@ static void on_api_request(struct admin_http *self, const struct message *messag
     if (route.call == CALL_health)
         answer_health(self, caller, request);
     else if (route.call == CALL_close_session)
-        begin_close(self, caller, &route, target.query, now_ms);
+        begin_close(self, caller, &route, target.query, request->peer_ip, now_ms);
     else
         call_begin(self, caller, &route, &(const struct session_id){0}, 0, now_ms);
 }
