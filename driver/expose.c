@@ -124,7 +124,6 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void watch_signals(struct expose *expose)
 {
-    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < STOP_SIGNAL_COUNT; i++) {
         expose->signals[i] = evsignal_new(loop_base(expose->loop), STOP_SIGNALS[i], on_signal, expose);
         check(expose->signals[i] != NULL && event_add(expose->signals[i], NULL) == 0);

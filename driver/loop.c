@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -40,6 +41,7 @@ struct loop *loop_new(void)
 {
     struct loop *loop = calloc(1, sizeof *loop);
     check(loop != NULL);
+    signal(SIGPIPE, SIG_IGN); /* bufferevents write without MSG_NOSIGNAL */
     loop->base = event_base_new();
     if (loop->base != NULL)
         loop->reap_timer = evtimer_new(loop->base, on_reap_timer, loop);

@@ -6,7 +6,7 @@
 struct event_base;
 struct loop;
 
-/* NULL: the system has no event mechanism left for us. */
+/* The process ignores SIGPIPE from now on. NULL: the system has no event mechanism left for us. */
 struct loop *loop_new(void);
 /* Destroys what still waits for it. Everything that used the loop must have ended before. */
 void loop_destroy(struct loop **p_loop);

@@ -43,8 +43,8 @@ void session_begin_closing(struct session *session, uint16_t close_code, const c
         return;
     session->state = SESSION_CLOSING;
     evtimer_del(session->deadline);
-    stream_table_done(&session->streams);
     tunnel_connection_close(session->connection, close_code, reason);
+    stream_table_done(&session->streams);
 }
 
 void session_fail(struct session *session, struct frame_error error)

@@ -220,6 +220,16 @@ uint32_t stage_take_windows(struct stage *stage, uint32_t stream)
     }
 }
 
+size_t stage_fill_up(struct stage *stage, uint32_t stream)
+{
+    size_t said = 0;
+    for (uint32_t credit = STAGE_WINDOW; credit > 0; credit = stage_take_windows(stage, stream)) {
+        stage_say_filler(stage, stream, credit);
+        said += credit;
+    }
+    return said;
+}
+
 void stage_hear_nothing(struct stage *stage)
 {
     stage_say(stage, FRAME_PING, 0, "12345678");

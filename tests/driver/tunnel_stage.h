@@ -90,6 +90,8 @@ void stage_hear_data(struct stage *stage, uint32_t stream, const char *bytes, si
 void stage_hear_nothing(struct stage *stage);
 /* The same, but WINDOW frames are taken, and counted by the answer: bytes granted on `stream`. */
 uint32_t stage_take_windows(struct stage *stage, uint32_t stream);
+/* DATA on a fresh stream as long as credit for it comes; returns how many bytes. */
+size_t stage_fill_up(struct stage *stage, uint32_t stream);
 /* The driver's close frame; answers it. */
 void stage_hear_close(struct stage *stage, uint16_t code);
 void stage_drop_kit(struct stage *stage, bool with_reset);
