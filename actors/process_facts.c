@@ -1,30 +1,55 @@
 #include "process_facts.h"
 
 #include <dirent.h>
-#include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STAT_MAX = 2048 }; /* bytes of /proc/self/stat: 52 numbers and a name of at most 64 */
+enum { PROC_FILE_MAX = 2048 }; /* bytes; the longest is stat: 52 numbers and a name of at most 64 */
+
+/* false: it cannot be read. NUL-terminated. */
+static bool proc_file_read(const char *path, char ret_text[PROC_FILE_MAX])
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    size_t length = fread(ret_text, 1, PROC_FILE_MAX - 1, file);
+    fclose(file);
+    ret_text[length] = '\0';
+    return length > 0;
+}
+
+/* A number and what follows it. NULL: there is none. */
+static const char *number_read(const char *text, uint64_t *ret_number)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || errno != 0)
+        return NULL;
+    *ret_number = number;
+    return end;
+}
 
 bool process_memory_read(struct process_memory *ret_memory)
 {
+    char text[PROC_FILE_MAX];
     uint64_t virtual_pages = 0, resident_pages = 0;
     long page_bytes = sysconf(_SC_PAGESIZE);
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (statm == NULL)
+    if (!proc_file_read("/proc/self/statm", text) || page_bytes <= 0)
         return false;
-    bool is_read = fscanf(statm, "%" SCNu64 " %" SCNu64, &virtual_pages, &resident_pages) == 2 && page_bytes > 0;
-    fclose(statm);
-    if (is_read)
-        *ret_memory = (struct process_memory){
-            .resident_bytes = resident_pages * (uint64_t)page_bytes,
-            .virtual_bytes = virtual_pages * (uint64_t)page_bytes,
-        };
-    return is_read;
+    const char *rest = number_read(text, &virtual_pages);
+    if (rest == NULL || number_read(rest, &resident_pages) == NULL)
+        return false;
+    *ret_memory = (struct process_memory){
+        .resident_bytes = resident_pages * (uint64_t)page_bytes,
+        .virtual_bytes = virtual_pages * (uint64_t)page_bytes,
+    };
+    return true;
 }
 
 bool process_open_fds_read(uint64_t *ret_count)
@@ -59,17 +84,13 @@ bool process_cpu_time_read(struct timespec *ret_time)
 static bool start_ticks_read(uint64_t *ret_ticks)
 {
     enum { BLANKS_BEFORE = 20 };
-    char text[STAT_MAX];
-    FILE *stat = fopen("/proc/self/stat", "re");
-    if (stat == NULL)
+    char text[PROC_FILE_MAX];
+    if (!proc_file_read("/proc/self/stat", text))
         return false;
-    size_t length = fread(text, 1, sizeof text - 1, stat);
-    fclose(stat);
-    text[length] = '\0';
     const char *next = strrchr(text, ')');
     for (int skipped = 0; next != NULL && skipped < BLANKS_BEFORE; skipped++)
         next = strchr(next + 1, ' ');
-    return next != NULL && sscanf(next, "%" SCNu64, ret_ticks) == 1;
+    return next != NULL && number_read(next, ret_ticks) != NULL;
 }
 
 static int64_t nanoseconds(struct timespec time)

@@ -380,10 +380,12 @@ static void on_report_metrics(struct admin_http *self, const struct message *mes
 static uint64_t on_time(void *context, uint64_t now_ms)
 {
     struct admin_http *self = context;
-    struct call *call;
-    while ((call = TAILQ_FIRST(&self->calls)) != NULL && call->deadline_ms <= now_ms) {
+    struct call *call = TAILQ_FIRST(&self->calls);
+    while (call != NULL && call->deadline_ms <= now_ms) {
+        struct call *later = TAILQ_NEXT(call, next);
         log_warn(self->log, self_name(), "call-timed-out", "ref=%" PRIu64 " awaits=%#x", call->ref, call->awaits);
         call_fail(self, call, "an actor did not answer in time");
+        call = later;
     }
     return call != NULL ? call->deadline_ms : UINT64_MAX;
 }
@@ -410,8 +412,10 @@ static void admin_http_destroy(void **p_self)
     struct admin_http *self = *p_self;
     if (self == NULL)
         return;
-    while (!TAILQ_EMPTY(&self->calls))
-        call_forget(self, TAILQ_FIRST(&self->calls));
+    for (struct call *call = TAILQ_FIRST(&self->calls), *later; call != NULL; call = later) {
+        later = TAILQ_NEXT(call, next);
+        call_forget(self, call);
+    }
     free(self);
     *p_self = NULL;
 }

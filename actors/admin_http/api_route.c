@@ -46,12 +46,12 @@ static const char allow_DELETE[] = "DELETE, OPTIONS";
 
 static const struct {
     enum api_call call;
+    unsigned asks;
     const char *method;
     const char *path; /* {id} at its end only */
-    unsigned asks;
     const char *allow;
 } routes[] = {
-#define ROUTE(call, method, path, asks) {CALL_##call, #method, BASE_PATH path, asks, allow_##method},
+#define ROUTE(call, method, path, asks) {CALL_##call, asks, #method, BASE_PATH path, allow_##method},
 #include "admin_http/routes.def"
 #undef ROUTE
 };
