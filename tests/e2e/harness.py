@@ -491,7 +491,9 @@ class RawDriver:
     def __exit__(self, *_):
         self.sock.close()
 
-    def send_websocket(self, opcode, payload, fin=True, mask=b"\x11\x22\x33\x44"):
+    @staticmethod
+    def websocket_frame(opcode, payload, fin=True, mask=b"\x11\x22\x33\x44"):
+        """Its bytes on the wire."""
         length = len(payload)
         head = bytes([(0x80 if fin else 0) | opcode])
         if length < 126:
@@ -502,7 +504,15 @@ class RawDriver:
             head += bytes([0x80 | 127]) + struct.pack(">Q", length)
         key = (mask * (length // 4 + 1))[:length]
         masked = (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big") if length else b""
-        self.sock.sendall(head + mask + masked)
+        return head + mask + masked
+
+    def send_websocket(self, opcode, payload, fin=True):
+        self.sock.sendall(self.websocket_frame(opcode, payload, fin))
+
+    def send_byte_by_byte(self, *frames):
+        """All of them in one message, each byte in its own segment."""
+        for byte in self.websocket_frame(2, b"".join(frames)):
+            self.sock.sendall(bytes([byte]))
 
     def send(self, *frames):
         """All of them in one message."""
