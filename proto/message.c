@@ -239,7 +239,8 @@ static void object_store(const msgpack_object *object, enum field_kind kind, voi
         *storage += object->via.bin.size;
         break;
     case KIND_session_id:
-        memcpy(((struct session_id *)ret_value)->text, object->via.str.ptr, object->via.str.size);
+        if (object->via.str.size > 0)
+            memcpy(((struct session_id *)ret_value)->text, object->via.str.ptr, object->via.str.size);
         break;
     }
 }

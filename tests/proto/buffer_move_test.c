@@ -1,0 +1,89 @@
+/* Bytes moved between evbuffers: all of them, in order, and never much more memory than bytes. */
+#include "hoody_tunnel/buffer_move.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void add_pattern(struct evbuffer *buffer, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint8_t byte = (uint8_t)(i * 131 >> 3);
+        assert_int_equal(evbuffer_add(buffer, &byte, 1), 0);
+    }
+}
+
+static void assert_pattern(struct evbuffer *buffer, size_t from, size_t length)
+{
+    assert_int_equal(evbuffer_get_length(buffer), length);
+    const uint8_t *bytes = evbuffer_pullup(buffer, -1);
+    for (size_t i = 0; i < length; i++)
+        assert_int_equal(bytes[i], (uint8_t)((from + i) * 131 >> 3));
+}
+
+static void every_length_arrives_whole_and_leaves_the_rest(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {0, 1, 2, 4095, 4096, 4097, 9999, 20000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct evbuffer *from = evbuffer_new();
+        struct evbuffer *to = evbuffer_new();
+        add_pattern(from, 20000);
+        buffer_move(from, to, lengths[i]);
+        assert_pattern(to, 0, lengths[i]);
+        assert_pattern(from, lengths[i], 20000 - lengths[i]);
+        evbuffer_free(from);
+        evbuffer_free(to);
+    }
+}
+
+static void runs_keep_their_order_behind_one_another(void **state)
+{
+    (void)state;
+    struct evbuffer *from = evbuffer_new();
+    struct evbuffer *to = evbuffer_new();
+    add_pattern(from, 50000);
+    for (size_t run = 1; evbuffer_get_length(from) > 0; run = run * 3 % 7001) {
+        size_t left = evbuffer_get_length(from);
+        buffer_move(from, to, run < left ? run : left);
+    }
+    assert_pattern(to, 0, 50000);
+    evbuffer_free(from);
+    evbuffer_free(to);
+}
+
+/* How many separate chains hold the bytes: each has its own allocation. */
+static int extents_of(struct evbuffer *buffer)
+{
+    return evbuffer_peek(buffer, -1, NULL, NULL, 0);
+}
+
+static void bytes_that_come_one_by_one_share_their_chains(void **state)
+{
+    (void)state;
+    enum { BYTES = 20000 };
+    struct evbuffer *to = evbuffer_new();
+    for (int i = 0; i < BYTES; i++) {
+        struct evbuffer *from = evbuffer_new();
+        add_pattern(from, 1);
+        buffer_move(from, to, 1);
+        evbuffer_free(from);
+    }
+    assert_int_equal(evbuffer_get_length(to), BYTES);
+    assert_in_range(extents_of(to), 1, BYTES / 256);
+    evbuffer_free(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_length_arrives_whole_and_leaves_the_rest),
+        cmocka_unit_test(runs_keep_their_order_behind_one_another),
+        cmocka_unit_test(bytes_that_come_one_by_one_share_their_chains),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
