@@ -334,6 +334,15 @@ class Visitor:
         raise AssertionError(f"a clean end after {len(rest)} bytes: {rest[:200]!r}")
 
 
+    def expect_abort_or_502(self):
+        """What a visitor may see whose driver is gone: no answer went out yet."""
+        try:
+            status, _, _ = self.receive_answer()
+        except (ConnectionResetError, EOFError):
+            return
+        assert status == 502, status
+
+
 class Origin:
     """A local service: one thread a connection, handler(sock, address) owns the socket."""
 
