@@ -1,6 +1,6 @@
 /* Moves bytes from one evbuffer to another: long runs as whole chains, without a copy; short ones copied behind what is
- * there. Moving a chain of some kilobytes for each few bytes would let a peer that sends them one by one hold thousands of
- * times the memory that its window allows. */
+ * there. Moving a chain of some kilobytes for each few bytes would let a peer that sends them one by one hold thousands
+ * of times the memory that its window allows. */
 #ifndef HOODY_TUNNEL_BUFFER_MOVE_H
 #define HOODY_TUNNEL_BUFFER_MOVE_H
 

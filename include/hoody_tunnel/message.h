@@ -1,6 +1,6 @@
 /* The actors' message catalogue (proto/messages.def) as C: one struct a message, packed with msgpack as the array
- * [id, field...]. Unpacking is strict: known id, exact arity, kinds, ranges, no leftovers. For actors only: never hand network
- * bytes to message_unpack. */
+ * [id, field...]. Unpacking is strict: known id, exact arity, kinds, ranges, no leftovers. For actors only: never hand
+ * network bytes to message_unpack. */
 #ifndef HOODY_TUNNEL_MESSAGE_H
 #define HOODY_TUNNEL_MESSAGE_H
 
@@ -37,7 +37,7 @@ typedef uint32_t field_u32;
 typedef int64_t field_i64;
 typedef bool field_flag;
 typedef double field_real;
-typedef const char *field_str;   /* NUL-terminated, never NULL once unpacked; holds no NUL */
+typedef const char *field_str; /* NUL-terminated, never NULL once unpacked; holds no NUL */
 typedef struct span field_bytes;
 typedef struct span field_rows; /* messages, back to back: read with message_rows_next */
 typedef struct connection_id field_connection_id;
@@ -45,15 +45,17 @@ typedef struct bind_id field_bind_id;
 typedef struct session_id field_session_id;
 
 #define MESSAGE(name, from, to) struct message_##name {
-#define FIELD(kind, name) field_##kind name;
-#define END(name) };
+#define FIELD(kind, name)       field_##kind name;
+#define END(name)                                                                                                      \
+    }                                                                                                                  \
+    ;
 #include "messages.def"
 #undef MESSAGE
 #undef FIELD
 #undef END
 
-/* Strings, bytes and rows are borrowed: by a sender's message from the sender, until the send returns; by a received one
- * from `storage`, until message_done. */
+/* Strings, bytes and rows are borrowed: by a sender's message from the sender, until the send returns; by a received
+ * one from `storage`, until message_done. */
 struct message {
     enum message_type type;
     union {
@@ -92,8 +94,8 @@ struct span message_buffer_span(const struct message_buffer *buffer);
 
 /* Appends the packed message. false: out of memory, the buffer is unchanged. */
 bool message_pack(const struct message *message, struct message_buffer *buffer);
-/* One whole message, nothing before or after. false: not a message of the catalogue; *ret_why (static) says why, and ret_message is
- * untouched. */
+/* One whole message, nothing before or after. false: not a message of the catalogue; *ret_why (static) says why, and
+ * ret_message is untouched. */
 bool message_unpack(struct span packed, struct message *ret_message, const char **ret_why);
 /* Frees what an unpacked message owns; takes zeroed ones and second calls. */
 void message_done(struct message *message);
@@ -102,8 +104,8 @@ void message_done(struct message *message);
  * (then *rows is not empty). The row must be given to message_done. */
 bool message_rows_next(struct span *rows, struct message *ret_row);
 
-/* One line for logs and failed tests: `open_session{shard=0 connection=7 ...}`, bytes as their length. Always NUL-terminated;
- * bearer and hello are never shown. Returns text. */
+/* One line for logs and failed tests: `open_session{shard=0 connection=7 ...}`, bytes as their length. Always
+ * NUL-terminated; bearer and hello are never shown. Returns text. */
 const char *message_print(const struct message *message, char *text, size_t capacity);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <czmq.h>
 
-/* zactor_fn; args is a struct actor_start (actors/actor.h), whose `spec` is unused. Signals 0 when it listens, 1 when it could not start
- * (one clear line in the log). Runs until $TERM. */
+/* zactor_fn; args is a struct actor_start (actors/actor.h), whose `spec` is unused. Signals 0 when it listens, 1 when
+ * it could not start (one clear line in the log). Runs until $TERM. */
 void ws_gateway_actor(zsock_t *pipe, void *args);
 
 #endif
