@@ -162,6 +162,13 @@ void binding_transfer(struct gateway *gateway, const struct message_transfer_lis
     id_table_add(gateway->bindings, &binding->id, binding);
 }
 
+void binding_adopt(struct gateway *gateway, const struct message_adopt_listener *adopt)
+{
+    struct binding *binding = find(gateway, adopt->binding);
+    if (binding)
+        binding->owner = adopt->connection;
+}
+
 void binding_close(struct gateway *gateway, const struct message_close_listener *close)
 {
     struct binding *binding = find(gateway, close->binding);

@@ -25,6 +25,7 @@ struct binding {
 void binding_open(struct gateway *gateway, const struct message_open_listener *open);
 void binding_serve(struct gateway *gateway, const struct message_bound *bound);
 void binding_transfer(struct gateway *gateway, const struct message_transfer_listener *transfer);
+void binding_adopt(struct gateway *gateway, const struct message_adopt_listener *adopt);
 void binding_close(struct gateway *gateway, const struct message_close_listener *close);
 
 /* stop_accepting: no new visitors on any port. */

@@ -289,6 +289,9 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     case MESSAGE_close_listener:
         binding_close(gateway, &message->close_listener);
         break;
+    case MESSAGE_adopt_listener:
+        binding_adopt(gateway, &message->adopt_listener);
+        break;
     case MESSAGE_api_answered:
         base_connection_answered(gateway, &message->api_answered);
         break;
@@ -316,6 +319,10 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     case MESSAGE_listener_closed:
     case MESSAGE_release_session:
     case MESSAGE_session_released:
+    case MESSAGE_park_session:
+    case MESSAGE_resume_session:
+    case MESSAGE_session_resumed:
+    case MESSAGE_reload:
     case MESSAGE_bindings_counted:
     case MESSAGE_api_request:
     case MESSAGE_list_sessions:
