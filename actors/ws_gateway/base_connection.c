@@ -41,8 +41,7 @@ static struct evbuffer *output_of(struct base_connection *connection)
     return bufferevent_get_output(connection->socket);
 }
 
-/* ---- birth and death
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- birth and death ---- */
 
 static void bury_connection(void *object)
 {
@@ -136,8 +135,7 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
     set_deadline(connection, gateway->options->head_timeout);
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 static void read_requests(struct base_connection *connection);
 

@@ -33,8 +33,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct base_listener *base = arg;
-    GATEWAY_LOG(base->gateway, LOG_LEVEL_WARN, "accept-failed", "listen=%s:%u reason=\"%s\"",
-                base->gateway->options->listen.ip, base->gateway->options->listen.port, strerror(errno));
+    listener_shed(base->gateway, listener);
     evconnlistener_disable(listener);
     struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
     event_add(base->accept_again, &pause);

@@ -23,8 +23,7 @@ struct tunnel_session *binding_session(const struct binding *binding)
     return connection ? connection->session : NULL;
 }
 
-/* ---- birth and death
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- birth and death ---- */
 
 static void bury_binding(void *object)
 {
@@ -81,15 +80,13 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct binding *binding = arg;
-    GATEWAY_LOG(binding->gateway, LOG_LEVEL_WARN, "accept-failed", "bind=%u port=%u reason=\"%s\"",
-                (unsigned)binding->id, binding->port, strerror(errno));
+    listener_shed(binding->gateway, listener);
     evconnlistener_disable(listener);
     struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
     event_add(binding->accept_again, &pause);
 }
 
-/* ---- the registry's messages
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the registry's messages ---- */
 
 static void report_failure(struct gateway *gateway, const struct message_open_listener *open, int error,
                            const char *text)

@@ -26,8 +26,7 @@ static size_t output_length(const struct driver_connection *connection)
     return evbuffer_get_length(bufferevent_get_output(connection->socket));
 }
 
-/* ---- birth and death
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- birth and death ---- */
 
 static void on_readable(struct bufferevent *socket, void *arg);
 static void on_writable(struct bufferevent *socket, void *arg);
@@ -160,8 +159,7 @@ static void let_go(struct driver_connection *connection)
     forget(connection);
 }
 
-/* ---- sending
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- sending ---- */
 
 void driver_connection_mark_unflushed(struct driver_connection *connection)
 {
@@ -256,8 +254,7 @@ void driver_connection_fail(struct driver_connection *connection, enum error_cod
     let_go(connection); /* the peer was at fault: its close frame is not waited for */
 }
 
-/* ---- handshake
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- handshake ---- */
 
 static void refuse_silently(struct driver_connection *connection, const char *why)
 {

@@ -31,7 +31,8 @@ struct gateway_counts {
     uint64_t resets_received[GATEWAY_RESET_CODES];
     uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */
     uint64_t driver_errors[GATEWAY_RESET_CODES];
-    uint64_t stalled_resets; /* streams given up for the buffer budget */
+    uint64_t connections_shed; /* closed unheard, for lack of descriptors */
+    uint64_t stalled_resets;   /* streams given up for the buffer budget */
 };
 
 struct gateway {
@@ -49,6 +50,7 @@ struct gateway {
     zhashx_t *base_connections; /* struct base_connection by connection id */
     zhashx_t *bindings;         /* struct binding by bind id */
     unsigned pre_auth_count;    /* upgraded, not let in yet */
+    int spare_fd;               /* given up when there is no other descriptor: see listener_shed */
     int64_t fd_permits;         /* left of the budget */
     bool accepting;             /* false: draining, no new drivers or visitors */
     bool terminating;           /* $TERM came: the loop ends when the last goodbye is said */

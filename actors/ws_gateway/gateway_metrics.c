@@ -45,6 +45,7 @@ void gateway_metrics_report(struct gateway *gateway, const struct message_report
     metric_report_add(&samples, METRIC_streams_opened_total, "", (double)counts->streams_opened);
     add_by(&samples, METRIC_stream_bytes_total, "direction", "to_driver", NULL, NULL, counts->bytes_to_drivers);
     add_by(&samples, METRIC_stream_bytes_total, "direction", "to_visitor", NULL, NULL, counts->bytes_to_visitors);
+    metric_report_add(&samples, METRIC_connections_shed_total, "", (double)counts->connections_shed);
     metric_report_add(&samples, METRIC_stalled_buffer_bytes, "", (double)gateway->budgeted_bytes);
     metric_report_add(&samples, METRIC_stalled_resets_total, "", (double)counts->stalled_resets);
     add_resets(&samples, counts);

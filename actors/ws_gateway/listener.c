@@ -2,9 +2,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-enum { LISTEN_BACKLOG = 1024 };
+enum {
+    LISTEN_BACKLOG = 1024,
+    SHED_MAX = 256, /* connections closed in one go */
+};
 
 static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_storage *ret_address)
 {
@@ -47,4 +53,35 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | extra_flags;
     return evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, LISTEN_BACKLOG, (struct sockaddr *)&address,
                                    (int)length);
+}
+
+int listener_open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static unsigned shed(int listener_fd)
+{
+    unsigned count = 0;
+    int fd = -1;
+    while (count < SHED_MAX && (fd = accept4(listener_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        close(fd);
+        count++;
+    }
+    return count;
+}
+
+void listener_shed(struct gateway *gateway, struct evconnlistener *listener)
+{
+    int error = EVUTIL_SOCKET_ERROR();
+    unsigned count = 0;
+    if (error == EMFILE || error == ENFILE) {
+        if (gateway->spare_fd >= 0)
+            close(gateway->spare_fd);
+        count = shed(evconnlistener_get_fd(listener));
+        gateway->spare_fd = listener_open_spare();
+        gateway->counts.connections_shed += count;
+    }
+    GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "accept-failed", "port=%u closed=%u reason=\"%s\"", listener_port(listener),
+                count, strerror(error));
 }

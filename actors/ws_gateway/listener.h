@@ -11,6 +11,12 @@ enum { ACCEPT_PAUSE_MS = 100 /* after EMFILE: accepting at once again would spin
 /* SO_REUSEADDR, never SO_REUSEPORT. `ip` is numeric. NULL: errno says why. */
 struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, uint32_t port,
                                      evconnlistener_cb on_accepted, void *arg, unsigned extra_flags);
+/* accept failed. When the process is out of descriptors, what waits in the queue is taken with the spare one and
+ * closed: no peer waits for ever. The caller pauses the listener after it: the loop must not spin on a queue that it
+ * cannot empty. */
+void listener_shed(struct gateway *gateway, struct evconnlistener *listener);
+/* A descriptor to do without when there is no other. -1: even that cannot be had. */
+int listener_open_spare(void);
 /* The port it really listens on. */
 uint16_t listener_port(struct evconnlistener *listener);
 

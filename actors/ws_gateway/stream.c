@@ -24,7 +24,7 @@ static void wake_connection(struct stream *stream)
 }
 
 /* ---- birth and death ------------------------------------------------------------------------------------------------
- */
+ * ---- */
 
 static void bury_stream(void *object)
 {
@@ -132,8 +132,7 @@ void stream_refuse(struct stream *stream, enum error_code code, const char *reas
     events->on_reset(visitor, code, span_of_string(reason));
 }
 
-/* ---- to the driver
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- to the driver ---- */
 
 static void send_eof(struct stream *stream)
 {
@@ -223,8 +222,7 @@ bool stream_grow_send_window(struct stream *stream, uint32_t increment)
     return true;
 }
 
-/* ---- from the driver
- * --------------------------------------------------------------------------------------------------- */
+/* ---- from the driver ---- */
 
 void stream_receive_head(struct stream *stream, const struct response_head *head)
 {

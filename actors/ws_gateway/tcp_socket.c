@@ -75,7 +75,7 @@ void tcp_socket_end_output(struct bufferevent *socket)
 }
 
 /* ---- lingering -----------------------------------------------------------------------------------------------------
- */
+ * ---- */
 
 struct lingering {
     struct gateway *gateway;

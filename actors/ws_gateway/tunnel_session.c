@@ -9,8 +9,7 @@
 
 static void say_goodbye(struct tunnel_session *session);
 
-/* ---- birth and death
- * --------------------------------------------------------------------------------------------------- */
+/* ---- birth and death ---- */
 
 static void bury_session(void *object)
 {
@@ -71,8 +70,7 @@ void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code c
     gateway_bury(session->gateway, session, bury_session);
 }
 
-/* ---- streams
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 void tunnel_session_add_stream(struct tunnel_session *session, struct stream *stream)
 {
@@ -96,8 +94,7 @@ void tunnel_session_remove_stream(struct tunnel_session *session, struct stream 
         event_add(session->grace, &(struct timeval){0}); /* not here: the stream is still being handled */
 }
 
-/* ---- credit and turns
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- credit and turns ---- */
 
 void tunnel_session_consumed(struct tunnel_session *session, uint32_t bytes)
 {

@@ -12,8 +12,7 @@
 
 enum { REFUSAL_LINGER_MS = 2000 /* protocol section 6: so that no reset eats the answer */ };
 
-/* ---- birth and death
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- birth and death ---- */
 
 static void bury_visitor(void *object)
 {
@@ -134,7 +133,7 @@ void visitor_lose_stream(struct visitor *visitor, enum error_code code, const ch
         stream_refuse(visitor->stream, code, reason);
 }
 
-/* ---- exchanges end */
+/* ---- exchanges end ---- */
 
 /* The visitor's fault, or nobody's answer: told when no head went out yet, else aborted. */
 void visitor_fail_exchange(struct visitor *visitor, uint16_t status, const char *text)
@@ -186,7 +185,7 @@ void visitor_settle(struct visitor *visitor)
         settle_upgraded(visitor);
 }
 
-/* ---- the socket */
+/* ---- the socket ---- */
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {

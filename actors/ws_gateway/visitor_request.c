@@ -18,7 +18,7 @@ static struct evbuffer *input_of(const struct visitor *visitor)
     return bufferevent_get_input(visitor->socket);
 }
 
-/* ---- a head */
+/* ---- a head ---- */
 
 static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
 {
@@ -144,7 +144,7 @@ static bool read_head(struct visitor *visitor)
     return false;
 }
 
-/* ---- a body */
+/* ---- a body ---- */
 
 static void end_request(struct visitor *visitor)
 {
@@ -190,7 +190,7 @@ static bool read_body(struct visitor *visitor)
     return false;
 }
 
-/* ---- after an upgrade */
+/* ---- after an upgrade ---- */
 
 static bool read_raw(struct visitor *visitor)
 {
@@ -209,7 +209,7 @@ static bool read_raw(struct visitor *visitor)
     return false;
 }
 
-/* ---- all of it */
+/* ---- all of it ---- */
 
 static bool wants_input(const struct visitor *visitor)
 {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base_connection.h"
 #include "base_listener.h"
@@ -23,6 +24,7 @@
 #include "gateway.h"
 #include "gateway_metrics.h"
 #include "id_table.h"
+#include "listener.h"
 #include "paused_visitors.h"
 #include "stalled_streams.h"
 #include "tcp_socket.h"
@@ -49,8 +51,7 @@ struct ws_gateway {
     struct event *goodbye; /* $TERM: the time is up */
 };
 
-/* ---- the loop's services (gateway.h)
- * ------------------------------------------------------------------------------------------- */
+/* ---- the loop's services (gateway.h) ---- */
 
 void gateway_wake_turn_end(struct gateway *gateway)
 {
@@ -134,8 +135,7 @@ void gateway_give_permit(struct gateway *gateway)
     gateway->fd_permits++;
 }
 
-/* ---- messages, in catalogue order
- * ------------------------------------------------------------------------------------------------- */
+/* ---- messages, in catalogue order ---- */
 
 static struct driver_connection *find_driver(struct gateway *gateway, struct connection_id id)
 {
@@ -344,8 +344,7 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     }
 }
 
-/* ---- the mailbox's and the pipe's join with the loop
- * ------------------------------------------------------------------------------- */
+/* ---- the mailbox's and the pipe's join with the loop ---- */
 
 static void drain_mailbox(struct ws_gateway *self)
 {
@@ -405,8 +404,7 @@ static void on_pipe(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* ---- birth and death
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- birth and death ---- */
 
 /* --fd-budget, or what the process may have less the reserve. */
 static int64_t fd_budget(const struct options *options)
@@ -448,6 +446,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->options = start->options;
     gateway->log = start->log;
     gateway->accepting = true;
+    gateway->spare_fd = listener_open_spare();
     gateway->fd_permits = fd_budget(start->options);
     LIST_INIT(&gateway->lingering);
     TAILQ_INIT(&gateway->unflushed);
@@ -502,6 +501,8 @@ static void gateway_done(struct ws_gateway *self)
     if (gateway->loop)
         event_base_free(gateway->loop);
     free(gateway->trusted);
+    if (gateway->spare_fd >= 0)
+        close(gateway->spare_fd);
 }
 
 void ws_gateway_actor(zsock_t *pipe, void *args)
