@@ -166,9 +166,7 @@ void base_connection_answered(struct gateway *gateway, const struct message_api_
     read_requests(connection);
 }
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 static char *copy_text(struct span span)
 {

@@ -56,9 +56,7 @@ void binding_remove_visitor(struct binding *binding, struct visitor *visitor)
         forget(binding);
 }
 
-/* ---- accepting
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- accepting ---- */
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int peer_length,
                       void *arg)
@@ -184,9 +182,7 @@ void binding_close(struct gateway *gateway, const struct message_close_listener 
     mailbox_send(gateway->mailbox, MESSAGE_OF(listener_closed, .shard = gateway->shard, .binding = close->binding));
 }
 
-/* ---- all at once
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all at once ---- */
 
 void binding_pause_all(struct gateway *gateway)
 {

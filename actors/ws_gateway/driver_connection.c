@@ -358,9 +358,7 @@ void driver_connection_join_refused(struct driver_connection *connection, const 
     write_close(connection, WEBSOCKET_CLOSE_NORMAL, "");
 }
 
-/* ---- receiving
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- receiving ---- */
 
 static void on_message(struct driver_connection *connection)
 {

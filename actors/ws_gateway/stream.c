@@ -23,8 +23,7 @@ static void wake_connection(struct stream *stream)
     driver_connection_mark_unflushed(stream->session->primary);
 }
 
-/* ---- birth and death ------------------------------------------------------------------------------------------------
- * ---- */
+/* ---- birth and death ---- */
 
 static void bury_stream(void *object)
 {

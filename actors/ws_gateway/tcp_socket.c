@@ -74,8 +74,7 @@ void tcp_socket_end_output(struct bufferevent *socket)
     (void)shutdown(bufferevent_getfd(socket), SHUT_WR);
 }
 
-/* ---- lingering -----------------------------------------------------------------------------------------------------
- * ---- */
+/* ---- lingering ---- */
 
 struct lingering {
     struct gateway *gateway;

@@ -146,9 +146,7 @@ void tunnel_session_pump(struct tunnel_session *session)
         send_due_ends(session); /* an end costs no credit: it need not wait for it */
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static void say_goodbye(struct tunnel_session *session)
 {
