@@ -1,0 +1,276 @@
+/* The supervisor: starts in order, stops in reverse, drains on a signal, and knows when an actor could not start or
+ * ended. */
+#include "supervisor.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+/* cmocka wants these before it. */
+#include <cmocka.h>
+
+/* What the played actors do is written here, a letter each, whichever thread they are on. */
+static int diary_fds[2];
+
+static void note(char letter)
+{
+    assert_int_equal(write(diary_fds[1], &letter, 1), 1);
+}
+
+static void assert_diary(const char *expected)
+{
+    char diary[64];
+    ssize_t length = read(diary_fds[0], diary, sizeof diary - 1);
+    diary[length > 0 ? length : 0] = '\0';
+    assert_string_equal(diary, expected);
+}
+
+/* ---- the played actors
+ * --------------------------------------------------------------------------------------------------- */
+
+struct played {
+    struct mailbox *mailbox;
+    char letter; /* noted in lower case at the end */
+};
+
+static void *played_new(struct mailbox *mailbox, char letter)
+{
+    struct played *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    *self = (struct played){.mailbox = mailbox, .letter = letter};
+    note(letter);
+    return self;
+}
+
+static void *metrics_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
+{
+    (void)options;
+    (void)log;
+    return played_new(mailbox, 'M');
+}
+
+static void *manager_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
+{
+    (void)options;
+    (void)log;
+    return played_new(mailbox, 'S');
+}
+
+static void *failing_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
+{
+    (void)options;
+    (void)mailbox;
+    (void)log;
+    note('!');
+    return NULL;
+}
+
+static void played_destroy(void **p_self)
+{
+    struct played *self = *p_self;
+    note((char)(self->letter - 'A' + 'a'));
+    free(self);
+    *p_self = NULL;
+}
+
+static void ignore(void *self, const struct message *message, uint64_t now_ms)
+{
+    (void)self;
+    (void)message;
+    (void)now_ms;
+}
+
+static void manager_drains(void *context, const struct message *message, uint64_t now_ms)
+{
+    struct played *self = context;
+    (void)now_ms;
+    if (message->type != MESSAGE_drain)
+        return;
+    assert_int_equal(message->drain.timeout_ms, 7);
+    note('d');
+    mailbox_send(self->mailbox, MESSAGE_OF(drained, .sessions_closed = 2));
+}
+
+static void manager_is_signalled_again(void *context, const struct message *message, uint64_t now_ms)
+{
+    (void)context;
+    (void)now_ms;
+    if (message->type == MESSAGE_drain)
+        kill(getpid(), SIGTERM);
+}
+
+static const struct actor_spec played_metrics = {
+    .actor = ACTOR_metrics, .new = metrics_new, .destroy = played_destroy, .on_message = ignore};
+static const struct actor_spec draining_manager = {
+    .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = manager_drains};
+static const struct actor_spec deaf_manager = {
+    .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = ignore};
+static const struct actor_spec twice_signalled_manager = {.actor = ACTOR_session_manager,
+                                                          .new = manager_new,
+                                                          .destroy = played_destroy,
+                                                          .on_message = manager_is_signalled_again};
+static const struct actor_spec failing_admin = {
+    .actor = ACTOR_admin_http, .new = failing_new, .destroy = played_destroy, .on_message = ignore};
+
+/* Answers its first ping, then its thread ends as if it had fallen out of its loop. */
+static void short_lived_gateway(zsock_t *pipe, void *args)
+{
+    const struct actor_start *start = args;
+    struct mailbox *mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
+    assert_non_null(mailbox);
+    note('G');
+    zsock_signal(pipe, 0);
+    zmq_pollitem_t item = {.socket = mailbox_inbox(mailbox), .events = ZMQ_POLLIN};
+    struct message message;
+    assert_int_equal(zmq_poll(&item, 1, -1), 1);
+    assert_false(mailbox_receive(mailbox, &message));
+    mailbox_destroy(&mailbox);
+}
+
+/* ---- running them
+ * -------------------------------------------------------------------------------------------------------- */
+
+static struct log quiet_log(void)
+{
+    return (struct log){.fd = -1, .level = LOG_LEVEL_ERROR};
+}
+
+/* A signal that is sent before waits until the actors run. */
+static int run(const struct supervised *actors, size_t count, uint64_t drain_timeout_ms)
+{
+    struct options options;
+    struct log log = quiet_log();
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    assert_true(options_init(&options));
+    options.drain_timeout = drain_timeout_ms;
+    int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    assert_true(signal_fd >= 0);
+    int status = supervisor_run(actors, count, &options, &log, signal_fd);
+    close(signal_fd);
+    options_done(&options);
+    return status;
+}
+
+static void block_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &signals, NULL), 0);
+}
+
+static void a_second_signal_ends_the_process_at_once(void **state)
+{
+    (void)state;
+    pid_t child = fork(); /* the first test: no thread of libzmq's runs yet */
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct supervised actors[] = {
+            {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &twice_signalled_manager},
+        };
+        block_signals();
+        kill(getpid(), SIGTERM);
+        run(actors, 1, 3600000);
+        _exit(99);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    assert_diary("S");
+}
+
+static void a_signal_drains_and_stops_in_reverse_order(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGTERM, SIGINT};
+    const struct supervised actors[] = {
+        {.actor = ACTOR_metrics, .run = actor_thread, .spec = &played_metrics},
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &draining_manager},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        block_signals();
+        kill(getpid(), signals[i]);
+        assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
+        assert_diary("MSdsm");
+    }
+}
+
+static void a_drain_that_never_ends_is_cut_off(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &deaf_manager},
+        {.actor = ACTOR_metrics, .run = actor_thread, .spec = &played_metrics},
+    };
+    block_signals();
+    kill(getpid(), SIGTERM);
+    assert_int_equal(run(actors, 2, 0), EXIT_SUCCESS);
+    assert_diary("SMms");
+}
+
+static void an_actor_that_cannot_start_stops_those_before_it(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_metrics, .run = actor_thread, .spec = &played_metrics},
+        {.actor = ACTOR_admin_http, .run = actor_thread, .spec = &failing_admin},
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &draining_manager},
+    };
+    block_signals();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(run(actors, 3, 7), EXIT_FAILURE);
+        assert_diary("M!m");
+    }
+}
+
+static void an_actor_that_ends_by_itself_ends_the_daemon(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_metrics, .run = actor_thread, .spec = &played_metrics},
+        {.actor = ACTOR_ws_gateway, .run = short_lived_gateway},
+    };
+    block_signals();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(run(actors, 2, 7), EXIT_FAILURE);
+        assert_diary("MGm");
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    zsys_handler_set(NULL);
+    return pipe2(diary_fds, O_NONBLOCK | O_CLOEXEC);
+}
+
+static int shut_down(void **state)
+{
+    (void)state;
+    zsys_shutdown();
+    close(diary_fds[0]);
+    close(diary_fds[1]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_second_signal_ends_the_process_at_once),
+        cmocka_unit_test(a_signal_drains_and_stops_in_reverse_order),
+        cmocka_unit_test(a_drain_that_never_ends_is_cut_off),
+        cmocka_unit_test(an_actor_that_cannot_start_stops_those_before_it),
+        cmocka_unit_test(an_actor_that_ends_by_itself_ends_the_daemon),
+    };
+    return cmocka_run_group_tests(tests, set_up, shut_down);
+}
