@@ -1,0 +1,66 @@
+"""A port that is taken: exit status 1; a bad flag or variable: 2; each with one clear line (protocol section 9)."""
+
+import socket
+
+from harness import Process, run
+
+
+def fails(arguments, status, *words, environment=None):
+    daemon = Process("hoody-tunneld", list(arguments), environment=environment)
+    got, text = daemon.wait(), daemon.stderr()
+    daemon.check_sanitizers()
+    assert got == status, (arguments, got, text)
+    lines = [line for line in text.splitlines() if line]
+    assert len(lines) == 1, (arguments, text)
+    for word in words:
+        assert word in lines[0], (arguments, word, text)
+
+
+def a_port_that_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        fails(["--listen", f"127.0.0.1:{port}"], 1, str(port), "in use")
+
+
+def an_address_that_is_not_here():
+    fails(["--listen", "198.51.100.7:7080"], 1, "198.51.100.7")
+
+
+BAD = [
+    (["--nonsense"], "--nonsense"),
+    (["stray"], "stray"),
+    (["--listen"], "--listen"),
+    (["--listen", "localhost:80"], "--listen"),
+    (["--listen", "127.0.0.1:0"], "--listen"),
+    (["--listen=127.0.0.1:65536"], "--listen"),
+    (["--trusted-source", "10.0.0.0/33"], "--trusted-source"),
+    (["--trusted-source", "example.org"], "--trusted-source"),
+    (["--max-sessions", "0"], "--max-sessions"),
+    (["--max-sessions", "many"], "--max-sessions"),
+    (["--max-sessions", "-1"], "--max-sessions"),
+    (["--max-sessions", "1 "], "--max-sessions"),
+    (["--max-sessions", "99999999999999999999"], "--max-sessions"),
+    (["--stream-window", "65537"], "--stream-window"),
+    (["--stream-window", "0"], "--stream-window"),
+    (["--session-window", "16MB"], "--session-window"),
+    (["--hello-timeout", "0"], "--hello-timeout"),
+    (["--hello-timeout", "5 s"], "--hello-timeout"),
+    (["--hello-timeout", ""], "--hello-timeout"),
+    (["--allow-privileged-expose=yes"], "--allow-privileged-expose"),
+    (["--log-level", "loud"], "--log-level"),
+    (["--expose-address", "everywhere"], "--expose-address"),
+]
+
+
+def bad_flags():
+    for arguments, word in BAD:
+        fails(arguments, 2, word)
+
+
+def bad_variables():
+    fails([], 2, "HOODY_TUNNEL_MAX_SESSIONS", environment={"HOODY_TUNNEL_MAX_SESSIONS": "none"})
+    fails([], 2, "HOODY_TUNNEL_LISTEN", environment={"HOODY_TUNNEL_LISTEN": "nowhere"})
+    fails([], 2, "HOODY_TUNNEL_NO_FORWARDED_HEADERS", environment={"HOODY_TUNNEL_NO_FORWARDED_HEADERS": "yes"})
+
+
+run(a_port_that_is_taken, an_address_that_is_not_here, bad_flags, bad_variables)
