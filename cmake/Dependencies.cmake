@@ -4,6 +4,12 @@ find_package(Threads REQUIRED)
 
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3)
 pkg_check_modules(CZMQ REQUIRED IMPORTED_TARGET libczmq>=4.2)
+# Their .pc files name the headers of what they use privately, which we never include; one stands behind a bare -isystem, which
+# CMake puts elsewhere at its second run, and everything is built again.
+foreach(library ZMQ CZMQ)
+  set_target_properties(PkgConfig::${library} PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${${library}_INCLUDEDIR}" INTERFACE_COMPILE_OPTIONS "")
+endforeach()
 # Debian 12's pkg-config calls msgpack-c `msgpack`, newer ones `msgpack-c`.
 pkg_search_module(MSGPACK REQUIRED IMPORTED_TARGET msgpack-c msgpack)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent_core>=2.1 libevent_extra>=2.1)
