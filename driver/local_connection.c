@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { IO_CHUNK = 131072 /* bytes per read or write of the socket */ };
+enum {
+    READ_CHUNK = 65536,   /* bytes per read of the socket: what may lie here of a stream that is stalled */
+    WRITE_CHUNK = 131072, /* and per write */
+};
 
 static bool has_input(const struct local_connection *connection)
 {
@@ -23,6 +26,8 @@ static void report(struct local_connection *connection, bool has_news)
 {
     const struct local_connection_events *events = connection->events;
     void *owner = connection->owner;
+    if (connection->is_paused)
+        return;
     if (has_news)
         events->on_input(owner);
     if (connection->has_end && !connection->is_paused && !connection->is_destroyed && connection->owner == owner) {
@@ -111,8 +116,8 @@ struct local_connection *local_connection_new(struct loop *loop, int fd)
     connection->reader = http_reader_new(HTTP_ANSWERS);
     connection->resume_timer = evtimer_new(loop_base(loop), on_resume_timer, connection);
     check(connection->bev != NULL && connection->reader != NULL && connection->resume_timer != NULL);
-    bufferevent_set_max_single_read(connection->bev, IO_CHUNK);
-    bufferevent_set_max_single_write(connection->bev, IO_CHUNK);
+    bufferevent_set_max_single_read(connection->bev, READ_CHUNK);
+    bufferevent_set_max_single_write(connection->bev, WRITE_CHUNK);
     check(evbuffer_add_cb(bufferevent_get_output(connection->bev), on_output_change, connection) != NULL);
     return connection;
 }
@@ -204,6 +209,7 @@ void local_connection_pause_reading(struct local_connection *connection)
 {
     connection->is_paused = true;
     bufferevent_disable(connection->bev, EV_READ);
+    evtimer_del(connection->resume_timer);
 }
 
 void local_connection_resume_reading(struct local_connection *connection)

@@ -18,6 +18,7 @@ struct stream {
     struct evbuffer *head;  /* STREAM_RESPONSE_HEAD that waits for its turn */
     bool head_is_interim;   /* another will follow */
     struct evbuffer *queue; /* DATA that waits for its turn or for credit */
+    size_t counted;         /* bytes of it that the table has counted */
     bool is_choked;         /* the handler was told that there is no room */
     bool ends;              /* EOF is due behind the queue */
     bool end_sent;
@@ -64,6 +65,12 @@ static void free_stream(void *object)
     free(stream);
 }
 
+static void count_queue(struct stream *stream, size_t length)
+{
+    stream->table->queued += length - stream->counted;
+    stream->counted = length;
+}
+
 /* Out of the table; memory follows when the callbacks have returned. */
 static void leave(struct stream *stream)
 {
@@ -71,6 +78,7 @@ static void leave(struct stream *stream)
         return;
     stream->is_gone = true;
     outbox_sender_leave(&stream->sender);
+    count_queue(stream, 0);
     stream_table_remove(stream->table, &stream->link);
     stream_table_consumed(stream->table, (size_t)receive_window_held(&stream->receive));
     loop_reap(stream->table->loop, free_stream, stream);
@@ -147,8 +155,10 @@ static bool awaits_head(const struct stream *stream)
 size_t stream_room(struct stream *stream)
 {
     size_t queued = evbuffer_get_length(stream->queue);
-    stream->is_choked = awaits_head(stream) || queued >= STREAM_QUEUE_HIGH_MARK;
-    return stream->is_choked ? 0 : STREAM_QUEUE_HIGH_MARK - queued;
+    bool is_tight = stream->table->queued >= STREAM_TABLE_QUEUE_MARK;
+    size_t mark = is_tight ? STREAM_QUEUE_TIGHT_MARK : STREAM_QUEUE_HIGH_MARK;
+    stream->is_choked = awaits_head(stream) || queued >= mark;
+    return stream->is_choked ? 0 : mark - queued;
 }
 
 struct evbuffer *stream_queue(struct stream *stream)
@@ -159,6 +169,7 @@ struct evbuffer *stream_queue(struct stream *stream)
 void stream_queue_grew(struct stream *stream)
 {
     check(!stream->ends);
+    count_queue(stream, evbuffer_get_length(stream->queue));
     if (evbuffer_get_length(stream->queue) > 0)
         stream_resume_sending(stream);
 }
@@ -201,6 +212,7 @@ static bool send_data(struct stream *stream, struct frame_batch *batch)
     }
     check(send_window_take(&stream->send, granted) == granted);
     frame_batch_add_data(batch, stream->link.id, stream->queue, granted);
+    count_queue(stream, evbuffer_get_length(stream->queue));
     return evbuffer_get_length(stream->queue) > 0 && stream->send.available > 0;
 }
 

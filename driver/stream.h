@@ -10,6 +10,7 @@
 enum {
     STREAM_QUEUE_HIGH_MARK = 131072, /* bytes that wait for credit: the local side is not read any more */
     STREAM_QUEUE_LOW_MARK = 65536,   /* and is read again */
+    STREAM_QUEUE_TIGHT_MARK = 16384, /* the high mark while all streams together have too much waiting */
 };
 
 struct stream;

@@ -10,7 +10,10 @@
 
 #include <sys/queue.h>
 
-enum { STREAM_BUCKETS = 256 };
+enum {
+    STREAM_BUCKETS = 256,
+    STREAM_TABLE_QUEUE_MARK = 8388608, /* bytes that wait in all streams: from here on each may hold little */
+};
 
 struct stream_link {
     LIST_ENTRY(stream_link) entry;
@@ -27,6 +30,7 @@ struct stream_table {
     uint32_t stream_window;
     uint32_t max_streams;
     uint32_t count;
+    size_t queued; /* bytes that wait for credit, in all streams */
     struct stream_bucket buckets[STREAM_BUCKETS];
     struct outbox_queue starved; /* streams that wait for session credit, in the order they ran out */
 };
