@@ -31,6 +31,25 @@ def pipelined_ones_are_answered_in_order():
             assert visitor.receive_answer()[2] == b"%d" % number
 
 
+def a_pipelined_one_does_not_wait_for_more_input():
+    with bound_port() as (_, driver, port), Visitor(port) as visitor:
+        for method, status, fields, body in (
+            ("GET", 200, [["content-length", "5"]], b"hello"),
+            ("GET", 200, [["content-length", "0"]], b""),
+            ("GET", 204, [], b""),
+            ("HEAD", 200, [["content-length", "5"]], b""),
+        ):
+            visitor.send(f"{method} /first HTTP/1.1\r\nHost: t\r\n\r\nGET /next HTTP/1.1\r\nHost: t\r\n\r\n".encode())
+            stream, _ = driver.expect_stream()
+            driver.expect(EOF, stream)
+            driver.send(response_head(stream, status, fields), data(stream, body))
+            assert visitor.receive_head()[0] == status
+            assert visitor.receive(len(body)) == body
+            driver.send(frame(EOF, stream))  # the visitor has its answer already, and sends nothing more
+            assert serve_next(driver) == "/next"
+            assert visitor.receive_answer()[2] == b"next", (method, status)
+
+
 def an_answer_before_the_bodys_end_is_delivered_and_the_rest_drained():
     with bound_port() as (_, driver, port), Visitor(port) as visitor:
         visitor.ask("POST", headers="Content-Length: 300000\r\n")
@@ -100,6 +119,7 @@ def events_arrive_byte_by_byte():
 run(
     one_after_the_other,
     pipelined_ones_are_answered_in_order,
+    a_pipelined_one_does_not_wait_for_more_input,
     an_answer_before_the_bodys_end_is_delivered_and_the_rest_drained,
     close_is_honoured,
     head_204_and_304_have_no_body,
