@@ -129,8 +129,16 @@ void binding_open(struct gateway *gateway, const struct message_open_listener *o
 void binding_serve(struct gateway *gateway, const struct message_bound *bound)
 {
     struct binding *binding = find(gateway, bound->binding);
-    if (binding && binding->listener && gateway->accepting)
+    if (!binding)
+        return;
+    binding->is_served = true;
+    if (binding->listener && gateway->accepting)
         evconnlistener_enable(binding->listener);
+    struct visitor *next = NULL;
+    for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
+        next = TAILQ_NEXT(visitor, binding_link);
+        visitor_read(visitor); /* those who came while the port changed hands */
+    }
 }
 
 static void tell_revoked(struct gateway *gateway, struct connection_id owner, uint32_t bind, const char *reason)
@@ -145,16 +153,18 @@ void binding_transfer(struct gateway *gateway, const struct message_transfer_lis
     struct binding *binding = find(gateway, transfer->old_binding);
     if (!binding)
         return;
+    struct connection_id old_owner = binding->owner;
+    id_table_remove(gateway->bindings, binding->id);
+    binding->id = transfer->binding.value;
+    binding->owner = transfer->connection;
+    binding->is_served = false; /* what a visitor has pipelined behind a lost request waits for the new owner */
+    id_table_add(gateway->bindings, &binding->id, binding);
     struct visitor *next = NULL;
     for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
         next = TAILQ_NEXT(visitor, binding_link);
         visitor_lose_stream(visitor, CODE_BIND_TAKEOVER, "the port was taken over by another driver");
     }
-    tell_revoked(gateway, binding->owner, transfer->old_binding.value, transfer->reason);
-    id_table_remove(gateway->bindings, binding->id);
-    binding->id = transfer->binding.value;
-    binding->owner = transfer->connection;
-    id_table_add(gateway->bindings, &binding->id, binding);
+    tell_revoked(gateway, old_owner, transfer->old_binding.value, transfer->reason);
 }
 
 void binding_adopt(struct gateway *gateway, const struct message_adopt_listener *adopt)

@@ -17,6 +17,7 @@ struct binding {
     struct connection_id owner;      /* the connection of the session that serves it */
     struct evconnlistener *listener; /* NULL: the port is closed, the last visitors finish their exchanges */
     uint16_t port;
+    bool is_served; /* its owner was told that it is bound: requests may become streams; before, visitors wait */
     TAILQ_HEAD(, visitor) visitors;
     struct event *accept_again; /* after the process ran out of descriptors */
 };

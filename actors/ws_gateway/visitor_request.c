@@ -129,6 +129,8 @@ static void refuse_broken(struct visitor *visitor)
 /* Each read_*: true when the phase may allow more. */
 static bool read_head(struct visitor *visitor)
 {
+    if (!visitor->binding->is_served)
+        return false;
     switch (http_reader_read(visitor->reader, input_of(visitor), NULL, 0)) {
     case HTTP_HEAD:
         begin_exchange(visitor);
@@ -215,6 +217,7 @@ static bool wants_input(const struct visitor *visitor)
 {
     switch (visitor->phase) {
     case VISITOR_IDLE:
+        return visitor->binding->is_served;
     case VISITOR_DISCARDING:
         return true;
     case VISITOR_EXCHANGE:
