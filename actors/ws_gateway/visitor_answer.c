@@ -8,6 +8,13 @@
 
 enum { REASON_SHOWN_MAX = 200 /* bytes of a driver's RESET reason in a 502 */ };
 
+static void count_answer(struct visitor *visitor)
+{
+    unsigned class = visitor->answer.status / 100;
+    if (class < GATEWAY_ANSWER_CLASSES)
+        visitor->gateway->counts.answers[class]++;
+}
+
 void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text)
 {
     struct http_answer *answer = &visitor->answer;
@@ -17,7 +24,7 @@ void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *ex
     answer->status = status;
     answer->keeps_alive = keeps_alive;
     visitor->answer_ended = true;
-    visitor_record_answered(visitor);
+    count_answer(visitor);
     visitor_settle(visitor);
 }
 
@@ -47,7 +54,7 @@ static void on_head(void *arg, const struct response_head *head)
     }
     if (!visitor->answer.head_written)
         return; /* interim */
-    visitor_record_answered(visitor);
+    count_answer(visitor);
     if (visitor->answer.framing == ANSWER_RAW)
         become_upgraded(visitor);
     else if (visitor->is_upgrade)
@@ -62,14 +69,12 @@ static void on_data(void *arg, struct evbuffer *bytes)
         stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
         return;
     }
-    visitor->record.sent_bytes += evbuffer_get_length(bytes);
     enum http_answer_verdict verdict = http_answer_body(&visitor->answer, bytes, visitor_output(visitor));
     evbuffer_drain(bytes, evbuffer_get_length(bytes));
     stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
     if (verdict == ANSWER_OK)
         return;
     /* The visitor has its whole answer; what goes beyond is cut. */
-    visitor_record_because(visitor, "the driver sent more than content-length");
     stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "more DATA than content-length");
     visitor->answer_ended = true;
     visitor_settle(visitor);
@@ -82,7 +87,6 @@ static void on_end(void *arg)
     if (visitor->answer_ended)
         return;
     if (http_answer_end(&visitor->answer, visitor_output(visitor)) != ANSWER_OK) {
-        visitor_record_because(visitor, "the driver sent less than content-length");
         stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "less DATA than content-length");
         visitor_abort(visitor);
         return;
@@ -113,7 +117,6 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
         visitor_settle(visitor); /* it has its whole answer */
         return;
     }
-    visitor_record_because(visitor, error_code_text(code));
     if (visitor->answer.head_written) {
         visitor_abort(visitor);
         return;
