@@ -188,6 +188,7 @@ static void ask_admin(struct base_connection *connection, const struct http_head
     char *origin = copy_text(field_value(head, "origin"));
     char *user_agent = copy_text(field_value(head, "user-agent"));
     connection->phase = BASE_AWAITS_ANSWER;
+    event_del(connection->deadline); /* the request is here: from now on it is the API that is waited for */
     bool sent =
         method && target && host && origin && user_agent &&
         mailbox_send(gateway->mailbox,
