@@ -100,6 +100,7 @@ static void begin_exchange(struct visitor *visitor)
     if (visitor->is_upgrade)
         visitor->drops_body = false; /* it has none, and its EOF means that the visitor closed */
     visitor->request_ended = false;
+    visitor_set_deadline(visitor, false); /* what was waited for has come, even when the exchange ends at once */
     visitor->answer_ended = false;
     http_answer_init(&visitor->answer, (struct http_answer_request){
                                            .is_head = span_equals(head->method, "HEAD"),
