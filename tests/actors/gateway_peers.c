@@ -111,6 +111,17 @@ const char *client_hear_answer(struct client *client, unsigned status, const cha
     return client->head;
 }
 
+const char *client_hear_refusal(struct client *client, unsigned status)
+{
+    const char *head = client_hear_answer(client, status, NULL);
+    const char *field = strcasestr(head, "\r\ncontent-length: ");
+    assert_non_null(field);
+    size_t length = strtoul(strchr(field, ':') + 1, NULL, 10);
+    await_bytes(client, length);
+    evbuffer_drain(client->in, length);
+    return head;
+}
+
 static int hear_last(struct client *client)
 {
     int received = evbuffer_get_length(client->in) > 0 ? 1 : receive_some(client);
@@ -317,16 +328,27 @@ static void take_frame(struct driver *driver, bool begins_message)
     driver->frame.ends_message = evbuffer_get_length(driver->message) == 0;
 }
 
-const struct frame *driver_hear(struct driver *driver, enum frame_type type, uint32_t stream)
+/* The next frame; `expected` is what a failure says should have come. */
+static const struct frame *next_frame(struct driver *driver, const char *expected)
 {
     bool begins_message = evbuffer_get_length(driver->message) == 0;
     enum websocket_event event = begins_message ? next_event(driver) : WEBSOCKET_MESSAGE;
     if (event == WEBSOCKET_CLOSED)
-        fail_msg("heard close %u, should have heard %s", driver->reader.close_code, frame_type_name((uint8_t)type));
+        fail_msg("heard close %u, should have heard %s", driver->reader.close_code, expected);
     if (event != WEBSOCKET_MESSAGE)
-        fail_msg("heard the end, should have heard %s", frame_type_name((uint8_t)type));
+        fail_msg("heard the end, should have heard %s", expected);
     take_frame(driver, begins_message);
-    const struct frame *frame = &driver->frame;
+    return &driver->frame;
+}
+
+const struct frame *driver_hear_any(struct driver *driver)
+{
+    return next_frame(driver, "a frame");
+}
+
+const struct frame *driver_hear(struct driver *driver, enum frame_type type, uint32_t stream)
+{
+    const struct frame *frame = next_frame(driver, frame_type_name((uint8_t)type));
     if (frame->type != type || frame->stream != stream)
         fail_msg("heard %s on %u \"%.200s\", should have heard %s on %u", frame_type_name(frame->type), frame->stream,
                  frame->payload, frame_type_name((uint8_t)type), stream);

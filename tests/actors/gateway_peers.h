@@ -26,6 +26,8 @@ void client_hear(struct client *client, const char *text);
 /* An answer with that status and, unless `body` is NULL (then nothing is taken but the head), exactly that body by
  * Content-Length. Returns the head, NUL-terminated. */
 const char *client_hear_answer(struct client *client, unsigned status, const char *body);
+/* The same with any body by Content-Length. */
+const char *client_hear_refusal(struct client *client, unsigned status);
 /* A clean end comes next, and nothing before it. */
 void client_hear_end(struct client *client);
 /* The connection is reset, and nothing comes before. */
@@ -85,6 +87,8 @@ void driver_say_close(struct driver *driver, uint16_t code);
 
 /* The next frame must be this one; valid until the next is heard. */
 const struct frame *driver_hear(struct driver *driver, enum frame_type type, uint32_t stream);
+/* The next frame, whatever it is. */
+const struct frame *driver_hear_any(struct driver *driver);
 void driver_hear_text(struct driver *driver, enum frame_type type, uint32_t stream, const char *payload);
 void driver_hear_reset(struct driver *driver, uint32_t stream, enum error_code code);
 void driver_hear_goaway(struct driver *driver, enum error_code code, const char *message);

@@ -169,7 +169,7 @@ static void an_answer_is_waited_for_beyond_the_head_timeout(void **state)
     struct connection_id connection = hear_request(stage, "GET", "/a");
     struct client *slow = client_dial(stage, stage->port); /* its time is up later than the caller's would be */
     client_say(slow, "GET /slow HTTP/1.1\r\n");
-    client_hear_answer(slow, 408, NULL);
+    client_hear_refusal(slow, 408);
     answer(stage, connection, 200, "a");
     client_hear_answer(caller, 200, "a");
 }
@@ -180,7 +180,7 @@ static void a_broken_request_is_refused_without_asking(void **state)
     gateway_raise(stage);
     struct client *caller = client_dial(stage, stage->port);
     client_say(caller, "GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
-    client_hear_answer(caller, 400, NULL);
+    client_hear_refusal(caller, 400);
     gateway_silent(stage);
 }
 
@@ -244,7 +244,7 @@ static void metrics_are_reported(void **state)
     struct client *refused = driver_visited(driver, port, 4, "/2");
     driver_add(driver, FRAME_RESET, 4, span_of("\0\6no", 4));
     driver_send(driver);
-    client_hear_answer(refused, 502, NULL);
+    client_hear_refusal(refused, 502);
     driver_visited(driver, port, 6, "/3");
 
     struct span samples = report(stage, 77);

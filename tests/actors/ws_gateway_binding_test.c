@@ -298,7 +298,7 @@ static void a_taken_port_goes_to_the_new_owner(void **state)
     driver_hear_reset(owner, 4, CODE_BIND_TAKEOVER);
     driver_hear_reset(owner, 6, CODE_BIND_TAKEOVER);
     driver_hear_text(owner, FRAME_BIND_REVOKED, 0, "{\"bindId\":1,\"reason\":\"taken over\"}");
-    client_hear_answer(asking, 502, NULL);
+    client_hear_refusal(asking, 502);
     client_hear_abort(half_answered);
     driver_hear(heir, FRAME_BIND_OK, 0);
 
@@ -346,7 +346,7 @@ static void pipelined_requests_of_a_taken_port_go_to_the_new_owner(void **state)
     take_over(heir, 1, 2, port);
     driver_hear_reset(owner, 2, CODE_BIND_TAKEOVER);
     driver_hear(owner, FRAME_BIND_REVOKED, 0);
-    client_hear_answer(visitor, 502, NULL);
+    client_hear_refusal(visitor, 502);
     driver_hear(heir, FRAME_BIND_OK, 0);
     driver_hear_request(heir, 2, "/second");
     driver_quiet(owner);

@@ -176,7 +176,7 @@ static void when_the_grace_is_over_streams_are_lost(void **state)
         client_hear_answer(half_answered, 200, NULL);
         end(driver, SHORT_MS, goaway_last);
         hear_goodbye(driver);
-        client_hear_answer(unanswered, 502, NULL);
+        client_hear_refusal(unanswered, 502);
         client_hear_abort(half_answered);
     }
 }
@@ -193,7 +193,7 @@ static void a_kill_overtakes_a_drain(void **state)
     driver_quiet(driver);
     end(driver, 0, false);
     hear_goodbye(driver);
-    client_hear_answer(visitor, 502, NULL);
+    client_hear_refusal(visitor, 502);
 }
 
 /* ---- connection_closed ----------------------------------------------------------------------------------------- */
@@ -206,7 +206,7 @@ static void a_drop_is_told_as_1006(void **state)
     struct client *visitor = driver_visited(driver, driver_bind(driver, 1), 2, "/");
     client_end_output(driver->socket);
     hear_closed(driver, 1006, false, false);
-    client_hear_answer(visitor, 502, NULL);
+    client_hear_refusal(visitor, 502);
     gateway_silent(stage);
 }
 
@@ -233,7 +233,7 @@ static void a_goaway_is_told_and_the_close_is_1000(void **state)
     struct client *visitor = driver_visited(driver, driver_bind(driver, 1), 2, "/");
     driver_say(driver, FRAME_GOAWAY, 0, "whatever its payload");
     hear_closed(driver, 1000, true, false);
-    client_hear_answer(visitor, 502, NULL);
+    client_hear_refusal(visitor, 502);
     driver_hear_close(driver, 1000, "the driver said GOAWAY");
     driver_say_close(driver, 1000);
     driver_hear_end(driver);
