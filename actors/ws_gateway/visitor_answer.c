@@ -6,7 +6,10 @@
 #include "tunnel_session.h"
 #include "visitor.h"
 
-enum { REASON_SHOWN_MAX = 200 /* bytes of a driver's RESET reason in a 502 */ };
+enum {
+    REASON_SHOWN_MAX = 200,   /* bytes of a driver's RESET reason in a 502 */
+    INTERIM_WAIT_MAX = 131072 /* bytes of interim heads that the visitor has not taken; no credit bounds them */
+};
 
 static void count_answer(struct visitor *visitor)
 {
@@ -45,6 +48,12 @@ static void refuse_upgrade(struct visitor *visitor)
     stream_end_input(visitor->stream);
 }
 
+static void limit_interim(struct visitor *visitor)
+{
+    if (evbuffer_get_length(visitor_output(visitor)) > INTERIM_WAIT_MAX)
+        stream_refuse(visitor->stream, CODE_ENHANCE_YOUR_CALM, "more interim heads than the visitor takes");
+}
+
 static void on_head(void *arg, const struct response_head *head)
 {
     struct visitor *visitor = arg;
@@ -52,8 +61,10 @@ static void on_head(void *arg, const struct response_head *head)
         stream_refuse(visitor->stream, CODE_PROTOCOL_ERROR, "not a valid answer head");
         return;
     }
-    if (!visitor->answer.head_written)
-        return; /* interim */
+    if (!visitor->answer.head_written) {
+        limit_interim(visitor);
+        return;
+    }
     count_answer(visitor);
     if (visitor->answer.framing == ANSWER_RAW)
         become_upgraded(visitor);

@@ -1,6 +1,8 @@
 """Interim heads go to visitors of HTTP/1.1 as they come, and to none of 1.0 (protocol section 6)."""
 
-from harness import DATA, EOF, Visitor, bound_port, parse_answer, receive_all, response_head, run
+from harness import DATA, EOF, RESET, Visitor, bound_port, parse_answer, receive_all, response_head, run
+
+INTERIM_MAX = 600  # of 60 KB each: beyond what sockets hold
 
 
 def of_1_1():
@@ -41,4 +43,20 @@ def continue_is_the_kits_own():
         assert visitor.receive_head()[0] == 200
 
 
-run(of_1_1, not_of_1_0, continue_is_the_kits_own)
+def more_than_the_visitor_takes_end_the_stream():
+    link = [["link", "x" * 60000]]
+    with bound_port() as (_, driver, port), Visitor(port, receive_buffer=16384) as visitor:
+        visitor.ask(headers="Connection: close\r\n")
+        stream, _ = driver.expect_stream()
+        driver.expect(EOF, stream)
+        sent, answered = 0, []
+        while not answered and sent < INTERIM_MAX:
+            driver.send(response_head(stream, 103, link, final=False))
+            answered = driver.ping()
+            sent += 1
+        assert [(kind, of, payload[:2]) for kind, of, payload in answered] == [(RESET, stream, b"\0\10")], (sent, answered)
+        heads = receive_all(visitor.sock).split(b"HTTP/1.1 ")[1:]
+        assert [head[:4] for head in heads] == [b"103 "] * sent + [b"502 "]
+
+
+run(of_1_1, not_of_1_0, continue_is_the_kits_own, more_than_the_visitor_takes_end_the_stream)
