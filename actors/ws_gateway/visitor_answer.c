@@ -124,8 +124,10 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
     visitor->stream = NULL;
     if (visitor->phase == VISITOR_GONE)
         return;
-    if (visitor->phase == VISITOR_EXCHANGE && visitor->answer_ended) {
-        visitor_settle(visitor); /* it has its whole answer */
+    /* Its whole answer is here, and may be taken; but not when it is for not being taken that the stream was reset. */
+    if (visitor->phase == VISITOR_EXCHANGE && visitor->answer_ended && code != CODE_ENHANCE_YOUR_CALM) {
+        visitor_settle(visitor);
+        visitor_set_deadline(visitor, false);
         return;
     }
     if (visitor->answer.head_written) {
