@@ -162,7 +162,7 @@ static void an_answer_for_a_caller_that_is_gone_is_dropped(void **state)
 static void an_answer_is_waited_for_beyond_the_head_timeout(void **state)
 {
     struct gateway_stage *stage = *state;
-    stage->options.head_timeout = 200;
+    stage->options.head_timeout = 1000;
     gateway_raise(stage);
     struct client *caller = client_dial(stage, stage->port);
     client_say(caller, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");

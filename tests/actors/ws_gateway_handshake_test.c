@@ -218,7 +218,7 @@ static void a_driver_without_hello_is_dropped_in_time(void **state)
 static void the_decision_is_waited_for_beyond_the_hello_timeout(void **state)
 {
     struct gateway_stage *stage = *state;
-    stage->options.hello_timeout = 200;
+    stage->options.hello_timeout = 1000;
     gateway_raise(stage);
     struct driver *patient = driver_knock(stage);
     driver_hear_end(driver_dial(stage)); /* a later one runs into its timeout */
