@@ -9,7 +9,10 @@ enum { SWEEP_MS = 1000 };
 static bool has_left(const struct visitor *visitor)
 {
     struct pollfd descriptor = {.fd = bufferevent_getfd(visitor->socket), .events = POLLRDHUP};
-    return poll(&descriptor, 1, 0) == 1;
+    if (poll(&descriptor, 1, 0) != 1)
+        return false;
+    /* After an upgrade its FIN is a half-close, and what it sent before still has to arrive. */
+    return visitor->phase != VISITOR_UPGRADED || (descriptor.revents & POLLERR);
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)

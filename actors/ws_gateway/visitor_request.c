@@ -244,7 +244,7 @@ static void update_reading(struct visitor *visitor)
     else if (!wants && reads)
         bufferevent_disable(visitor->socket, EV_READ);
     visitor->is_paused = !wants;
-    if (!wants && visitor->phase == VISITOR_EXCHANGE)
+    if (!wants && (visitor->phase == VISITOR_EXCHANGE || visitor->phase == VISITOR_UPGRADED))
         paused_visitors_add(visitor);
     else
         paused_visitors_remove(visitor);

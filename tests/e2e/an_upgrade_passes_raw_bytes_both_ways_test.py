@@ -34,6 +34,18 @@ def held_bytes_come_after_the_101():
         assert visitor.receive(5) == b"\xff\x00raw"
 
 
+def many_held_bytes_come_too():
+    early = pattern(300000)
+    with bound_port() as (_, driver, port), Visitor(port) as visitor:
+        stream = begins(driver, visitor, early)
+        assert driver.ping() == [], "sent before the 101"
+        switches(driver, visitor, stream)
+        received = b""
+        while len(received) < len(early):
+            received += driver.expect(DATA, stream)[2]
+        assert received == early
+
+
 def the_visitor_may_end_first():
     with bound_port() as (daemon, driver, port), Visitor(port) as visitor:
         stream = begins(driver, visitor)
@@ -132,6 +144,7 @@ def an_upgrade_with_a_body_or_to_h2c_is_a_plain_request():
 
 run(
     held_bytes_come_after_the_101,
+    many_held_bytes_come_too,
     the_visitor_may_end_first,
     the_driver_may_end_first,
     large_streams_cross,
