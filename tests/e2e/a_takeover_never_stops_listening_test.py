@@ -94,6 +94,26 @@ def the_old_owner_is_told_stream_by_stream():
             assert old.ping() == []
 
 
+def the_next_request_of_a_reset_one_goes_to_the_new_owner():
+    with Daemon() as daemon, RawDriver(daemon) as old, RawDriver(daemon) as new:
+        bound = old.bind()
+        with Visitor(bound["containerPort"]) as visitor:
+            visitor.ask(target="/first")
+            stream, _ = old.expect_stream()
+            old.expect(EOF, stream)
+            visitor.ask(target="/pipelined")
+            taken = new.bind(bound["containerPort"], takeover=True)  # BIND_OK comes before any stream of it
+            old.expect_reset(stream, 13)
+            assert old.expect_json(BIND_REVOKED)[1]["bindId"] == bound["bindId"]
+            assert old.ping() == [], "a stream for an owner that is no more"
+            assert visitor.receive_answer()[0] == 502
+            stream, opened = new.expect_stream()
+            assert opened["target"] == "/pipelined" and opened["bindId"] == taken["bindId"], opened
+            new.expect(EOF, stream)
+            new.answer(stream, b"mine", headers=[["content-length", "4"]])
+            assert visitor.receive_answer()[2] == b"mine"
+
+
 def ones_own_gets_a_new_id():
     with Daemon() as daemon, RawDriver(daemon) as driver:
         bound = driver.bind()
@@ -113,6 +133,7 @@ def of_a_free_port_it_is_a_bind():
 run(
     no_connection_is_ever_refused,
     the_old_owner_is_told_stream_by_stream,
+    the_next_request_of_a_reset_one_goes_to_the_new_owner,
     ones_own_gets_a_new_id,
     of_a_free_port_it_is_a_bind,
 )
