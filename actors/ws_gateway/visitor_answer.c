@@ -70,6 +70,7 @@ static void on_head(void *arg, const struct response_head *head)
         become_upgraded(visitor);
     else if (visitor->is_upgrade)
         refuse_upgrade(visitor);
+    visitor_set_deadline(visitor, false); /* not only when the visitor takes it: that may be long after */
 }
 
 static void on_data(void *arg, struct evbuffer *bytes)
