@@ -31,6 +31,7 @@ struct base_connection {
     enum base_phase phase;
     struct http_answer_request request; /* what its answer must know */
     bool request_ended;
+    bool awaits_head; /* the deadline is that of a head that has begun */
     bool peer_is_loopback;
     char peer[ADDRESS_TEXT_MAX];
     char peer_ip[ADDRESS_IP_MAX];
@@ -132,6 +133,7 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
     id_table_add(gateway->base_connections, &connection->id, connection);
     bufferevent_setcb(connection->socket, on_readable, NULL, on_socket_event, connection);
     bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    connection->awaits_head = true;
     set_deadline(connection, gateway->options->head_timeout);
 }
 
@@ -161,6 +163,8 @@ void base_connection_answered(struct gateway *gateway, const struct message_api_
         return;
     }
     connection->phase = BASE_READING;
+    connection->request = (struct http_answer_request){.version_minor = 1}; /* of the next one nothing is known */
+    connection->awaits_head = false;
     set_deadline(connection, gateway->options->keepalive_timeout);
     bufferevent_enable(connection->socket, EV_READ);
     read_requests(connection);
@@ -298,6 +302,15 @@ static bool may_read(const struct base_connection *connection)
     return connection->phase == BASE_READING || (connection->phase == BASE_AWAITS_ANSWER && !connection->request_ended);
 }
 
+/* A kept connection may be idle for long, but not in the middle of a head. */
+static void limit_head(struct base_connection *connection)
+{
+    if (connection->phase != BASE_READING || connection->awaits_head || !http_reader_in_message(connection->reader))
+        return;
+    connection->awaits_head = true;
+    set_deadline(connection, connection->gateway->options->head_timeout);
+}
+
 static void read_requests(struct base_connection *connection)
 {
     while (may_read(connection) && read_one(connection))
@@ -305,6 +318,7 @@ static void read_requests(struct base_connection *connection)
     if (connection->phase == BASE_AWAITS_ANSWER && connection->request_ended &&
         evbuffer_get_length(bufferevent_get_input(connection->socket)) > API_BODY_MAX)
         bufferevent_disable(connection->socket, EV_READ);
+    limit_head(connection);
 }
 
 static void on_readable(struct bufferevent *socket, void *arg)

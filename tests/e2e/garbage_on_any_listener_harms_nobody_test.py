@@ -6,7 +6,7 @@ import random
 import socket
 import struct
 
-from harness import Bystander, Daemon, RawDriver, connect, receive_all, run, wait_until
+from harness import API, Bystander, Daemon, RawDriver, Visitor, connect, receive_all, run, wait_until
 
 TLS_HELLO = bytes.fromhex(
     "16030100c8010000c40303" + "5a" * 32 + "20" + "a5" * 32 + "0006130113021303" + "0100007500000010000e00000b"
@@ -76,6 +76,20 @@ def half_a_request_waits_no_longer_than_its_time():
         wait_until(lambda: daemon.get_json("/health")["fds"] <= fds, "all descriptors are back")
 
 
+def half_of_a_later_request_waits_no_longer_either():
+    with Daemon("--head-timeout", "300ms", "--keepalive-timeout", "1h") as daemon, Bystander(daemon) as bystander:
+        with Visitor(daemon.port) as caller:
+            caller.send(f"GET {API}/health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert caller.receive_answer()[0] == 200
+            caller.send(HALF)
+            assert caller.receive_answer()[0] == 408
+            caller.expect_end()
+        bystander.visitor.send(HALF)
+        assert bystander.visitor.receive_answer()[0] == 408
+        bystander.visitor.expect_end()
+        bystander.visitor = Visitor(bystander.port)
+
+
 def inside_the_websocket():
     rng = random.Random(SEED)
     with Daemon() as daemon, Bystander(daemon) as bystander:
@@ -129,4 +143,10 @@ def during_the_upgrade():
         wait_until(lambda: daemon.get_json("/health")["fds"] <= fds, "all descriptors are back")
 
 
-run(on_the_http_listeners, half_a_request_waits_no_longer_than_its_time, inside_the_websocket, during_the_upgrade)
+run(
+    on_the_http_listeners,
+    half_a_request_waits_no_longer_than_its_time,
+    half_of_a_later_request_waits_no_longer_either,
+    inside_the_websocket,
+    during_the_upgrade,
+)

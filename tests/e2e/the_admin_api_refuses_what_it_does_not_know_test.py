@@ -73,10 +73,21 @@ def a_connection_is_kept_for_many_calls():
         assert caller.receive_answer()[0] == 405
 
 
+def a_broken_request_is_answered_whole_whatever_came_before():
+    with Daemon() as daemon, Visitor(daemon.port) as caller:
+        caller.send(f"HEAD {API}/health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert caller.receive_head()[0] == 200
+        caller.send(b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, headers, body = caller.receive_answer()
+        assert status == 400 and body and headers["connection"].lower() == "close", (status, headers, body)
+        caller.expect_end()
+
+
 run(
     unknown_paths_are_404,
     wrong_methods_are_405,
     head_is_get_without_the_body,
     options_tells_allow,
     a_connection_is_kept_for_many_calls,
+    a_broken_request_is_answered_whole_whatever_came_before,
 )
