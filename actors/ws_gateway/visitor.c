@@ -204,8 +204,11 @@ static void on_writable(struct bufferevent *socket, void *arg)
 static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct visitor *visitor = arg;
-    if (info->n_deleted > 0 && visitor->stream)
-        stream_note_unsent(visitor->stream, evbuffer_get_length(output));
+    if (info->n_deleted == 0 || !visitor->stream)
+        return;
+    stream_note_unsent(visitor->stream, evbuffer_get_length(output));
+    if (visitor->phase == VISITOR_UPGRADED)
+        visitor_set_deadline(visitor, true);
 }
 
 static void on_end_of_input(struct visitor *visitor)

@@ -146,6 +146,8 @@ static void on_room(void *arg)
     struct visitor *visitor = arg;
     visitor_settle(visitor);
     visitor_read(visitor);
+    if (visitor->phase == VISITOR_UPGRADED)
+        visitor_set_deadline(visitor, true);
 }
 
 static bool has_head(void *arg)
