@@ -94,6 +94,7 @@ static void a_port_listens_from_the_start_and_serves_when_bound(void **state)
     struct client *visitor = client_dial(stage, port); /* is let in by the kernel, and waits */
     client_say(visitor, REQUEST("/early"));
     driver_quiet(driver);
+    assert_int_equal(gateway_count(stage)->fd_permits_available, stage->permits - 2); /* not accepted */
     gateway_say(stage,
                 MESSAGE_OF(bound, .connection = driver->connection, .client_ref = 1, .binding = {1}, .port = port));
     driver_hear(driver, FRAME_BIND_OK, 0); /* before the first STREAM_OPEN */
