@@ -9,4 +9,13 @@ enum metric {
     METRIC_COUNT,
 };
 
+/* What a sample is of its family: its value, or a part of a histogram. */
+enum metric_part {
+    METRIC_PART_value,
+    METRIC_PART_bucket,
+    METRIC_PART_sum,
+    METRIC_PART_count,
+    METRIC_PART_COUNT,
+};
+
 #endif

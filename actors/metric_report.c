@@ -2,10 +2,17 @@
 
 #include <stdio.h>
 
+void metric_report_add_part(struct metric_report *report, enum metric metric, enum metric_part part, const char *labels,
+                            double value)
+{
+    if (!message_pack(MESSAGE_OF(metric_row, .metric = metric, .part = part, .labels = labels, .value = value),
+                      &report->samples))
+        report->is_cut = true;
+}
+
 void metric_report_add(struct metric_report *report, enum metric metric, const char *labels, double value)
 {
-    if (!message_pack(MESSAGE_OF(metric_row, .metric = metric, .labels = labels, .value = value), &report->samples))
-        report->is_cut = true;
+    metric_report_add_part(report, metric, METRIC_PART_value, labels, value);
 }
 
 void metric_report_add_mailbox(struct metric_report *report, const struct mailbox *mailbox, enum actor actor)

@@ -13,6 +13,8 @@ struct metric_report {
 
 /* labels: `kind="http",mode="expose"`, "": none. */
 void metric_report_add(struct metric_report *report, enum metric metric, const char *labels, double value);
+void metric_report_add_part(struct metric_report *report, enum metric metric, enum metric_part part, const char *labels,
+                            double value);
 /* What a mailbox counts of itself, labelled with its actor's name. */
 void metric_report_add_mailbox(struct metric_report *report, const struct mailbox *mailbox, enum actor actor);
 /* Answers the report_metrics of this ref, and empties the report. */

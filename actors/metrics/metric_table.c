@@ -32,7 +32,15 @@ static const struct {
     {METRIC_fd_permits_available, ""},
 };
 
+static const char *const part_suffixes[METRIC_PART_COUNT] = {
+    [METRIC_PART_value] = "",
+    [METRIC_PART_bucket] = "_bucket",
+    [METRIC_PART_sum] = "_sum",
+    [METRIC_PART_count] = "_count",
+};
+
 struct series {
+    enum metric_part part;
     char *labels;
     double value;
     bool is_reported; /* false: fixed, and nobody reported it yet */
@@ -90,15 +98,24 @@ static bool is_fixed(enum metric metric)
 
 bool metric_table_add(struct metric_table *table, enum metric metric, const char *labels, double value)
 {
+    return metric_table_add_part(table, metric, METRIC_PART_value, labels, value);
+}
+
+bool metric_table_add_part(struct metric_table *table, enum metric metric, enum metric_part part, const char *labels,
+                           double value)
+{
     struct series *series;
-    check(metric < METRIC_COUNT);
+    check(metric < METRIC_COUNT && part < METRIC_PART_COUNT);
+    if ((part != METRIC_PART_value) != streq(families[metric].type, "histogram"))
+        return false;
     TAILQ_FOREACH(series, &table->families[metric], next)
-    if (strcmp(series->labels, labels) == 0)
+    if (series->part == part && strcmp(series->labels, labels) == 0)
         break;
     if (series == NULL) {
         if (is_fixed(metric) || !metric_labels_are_valid(labels))
             return false;
         series = series_new(table, metric, labels);
+        series->part = part;
     }
     series->value = series->is_reported ? series->value + value : value;
     series->is_reported = true;
@@ -111,8 +128,9 @@ size_t metric_table_add_rows(struct metric_table *table, struct span rows)
     struct message row = {0};
     while (message_rows_next(&rows, &row)) {
         const struct message_metric_row *sample = &row.metric_row;
-        if (row.type != MESSAGE_metric_row || sample->metric >= METRIC_COUNT ||
-            !metric_table_add(table, (enum metric)sample->metric, sample->labels, sample->value))
+        if (row.type != MESSAGE_metric_row || sample->metric >= METRIC_COUNT || sample->part >= METRIC_PART_COUNT ||
+            !metric_table_add_part(table, (enum metric)sample->metric, (enum metric_part)sample->part, sample->labels,
+                                   sample->value))
             refused++;
         message_done(&row);
     }
@@ -128,6 +146,6 @@ void metric_table_write(const struct metric_table *table, FILE *out)
         metric_text_family(out, family->name, family->type, family->help);
         const struct series *series;
         TAILQ_FOREACH(series, &table->families[metric], next)
-        metric_text_sample(out, family->name, series->labels, series->value);
+        metric_text_sample(out, family->name, part_suffixes[series->part], series->labels, series->value);
     }
 }

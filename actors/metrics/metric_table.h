@@ -19,6 +19,9 @@ void metric_table_destroy(struct metric_table **p_table);
 
 /* false: the labels are no labels, or not those that the protocol fixes for this family: not added. */
 bool metric_table_add(struct metric_table *table, enum metric metric, const char *labels, double value);
+/* Parts are for histograms and values for the others: false when they do not fit. */
+bool metric_table_add_part(struct metric_table *table, enum metric metric, enum metric_part part, const char *labels,
+                           double value);
 /* A rows field of metric_row. Returns how many samples were refused; rows that do not parse count as one. */
 size_t metric_table_add_rows(struct metric_table *table, struct span rows);
 

@@ -9,14 +9,14 @@ void metric_text_family(FILE *out, const char *name, const char *type, const cha
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-void metric_text_sample(FILE *out, const char *name, const char *labels, double value)
+void metric_text_sample(FILE *out, const char *name, const char *suffix, const char *labels, double value)
 {
     char number[METRIC_NUMBER_MAX];
     metric_text_number(value, number);
     if (labels[0] == '\0')
-        fprintf(out, "%s %s\n", name, number);
+        fprintf(out, "%s%s %s\n", name, suffix, number);
     else
-        fprintf(out, "%s{%s} %s\n", name, labels, number);
+        fprintf(out, "%s%s{%s} %s\n", name, suffix, labels, number);
 }
 
 /* The fewest digits that read back as the same double. */

@@ -6,8 +6,8 @@
 
 /* HELP and TYPE. `help` is one line without backslashes. */
 void metric_text_family(FILE *out, const char *name, const char *type, const char *help);
-/* labels: as in metric_row, "": none. */
-void metric_text_sample(FILE *out, const char *name, const char *labels, double value);
+/* suffix: "_bucket"..., "": none; labels: as in metric_row, "": none. */
+void metric_text_sample(FILE *out, const char *name, const char *suffix, const char *labels, double value);
 
 /* Reads back as the same double; whole numbers look whole. Not a number is NaN, infinities +Inf and -Inf. Returns text.
  */

@@ -41,7 +41,7 @@ static void process_metric_write(enum process_metric metric, const char *name, c
     if (isnan(value))
         return;
     metric_text_family(out, name, type, help);
-    metric_text_sample(out, name, "", value);
+    metric_text_sample(out, name, "", "", value);
 }
 
 void process_metrics_write(double start_seconds, FILE *out)

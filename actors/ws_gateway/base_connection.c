@@ -14,6 +14,7 @@
 
 enum {
     BASE_CONNECTIONS_MAX = 256, /* they live from the reserve of descriptors, not from the budget */
+    UNTAKEN_MAX = 131072,       /* bytes of earlier answers: a client that pipelines and takes none gets no more */
     API_BODY_MAX = 65536,       /* a body has no meaning to the API; more of it is not even read */
     REFUSAL_LINGER_MS = 2000,
 };
@@ -99,6 +100,7 @@ static void refuse_connection(struct gateway *gateway, evutil_socket_t fd, uint1
 }
 
 static void on_readable(struct bufferevent *socket, void *arg);
+static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 
 void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const struct sockaddr *peer)
@@ -131,7 +133,7 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
     address_print(peer, connection->peer);
     address_print_ip(peer, connection->peer_ip);
     id_table_add(gateway->base_connections, &connection->id, connection);
-    bufferevent_setcb(connection->socket, on_readable, NULL, on_socket_event, connection);
+    bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
     bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
     connection->awaits_head = true;
     set_deadline(connection, gateway->options->head_timeout);
@@ -166,7 +168,6 @@ void base_connection_answered(struct gateway *gateway, const struct message_api_
     connection->request = (struct http_answer_request){.version_minor = 1}; /* of the next one nothing is known */
     connection->awaits_head = false;
     set_deadline(connection, gateway->options->keepalive_timeout);
-    bufferevent_enable(connection->socket, EV_READ);
     read_requests(connection);
 }
 
@@ -296,8 +297,10 @@ static bool read_one(struct base_connection *connection)
     return false;
 }
 
-static bool may_read(const struct base_connection *connection)
+static bool may_read(struct base_connection *connection)
 {
+    if (connection->phase == BASE_GONE || evbuffer_get_length(output_of(connection)) > UNTAKEN_MAX)
+        return false;
     /* One request at a time: the next one waits for this one's answer. */
     return connection->phase == BASE_READING || (connection->phase == BASE_AWAITS_ANSWER && !connection->request_ended);
 }
@@ -315,13 +318,22 @@ static void read_requests(struct base_connection *connection)
 {
     while (may_read(connection) && read_one(connection))
         ;
-    if (connection->phase == BASE_AWAITS_ANSWER && connection->request_ended &&
-        evbuffer_get_length(bufferevent_get_input(connection->socket)) > API_BODY_MAX)
+    if (connection->phase == BASE_GONE)
+        return;
+    if (!may_read(connection) && evbuffer_get_length(bufferevent_get_input(connection->socket)) > API_BODY_MAX)
         bufferevent_disable(connection->socket, EV_READ);
+    else
+        bufferevent_enable(connection->socket, EV_READ);
     limit_head(connection);
 }
 
 static void on_readable(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    read_requests(arg);
+}
+
+static void on_writable(struct bufferevent *socket, void *arg)
 {
     (void)socket;
     read_requests(arg);

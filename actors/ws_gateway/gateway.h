@@ -8,6 +8,7 @@
 
 #include "actor.h"
 #include "cidr.h"
+#include "histogram.h"
 #include "ids.h"
 #include "log.h"
 #include "mailbox.h"
@@ -31,8 +32,11 @@ struct gateway_counts {
     uint64_t resets_received[GATEWAY_RESET_CODES];
     uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */
     uint64_t driver_errors[GATEWAY_RESET_CODES];
-    uint64_t connections_shed; /* closed unheard, for lack of descriptors */
-    uint64_t stalled_resets;   /* streams given up for the buffer budget */
+    struct histogram
+        duration; /* of exchanges, first byte of the request's head read to last byte of the answer taken */
+    struct histogram first_byte; /* to the answer's head */
+    uint64_t connections_shed;   /* closed unheard, for lack of descriptors */
+    uint64_t stalled_resets;     /* streams given up for the buffer budget */
 };
 
 struct gateway {

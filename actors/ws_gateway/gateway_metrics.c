@@ -50,6 +50,8 @@ void gateway_metrics_report(struct gateway *gateway, const struct message_report
     metric_report_add(&samples, METRIC_stalled_resets_total, "", (double)counts->stalled_resets);
     add_resets(&samples, counts);
     add_answers(&samples, counts);
+    histogram_report(&counts->duration, METRIC_request_duration_seconds, &samples);
+    histogram_report(&counts->first_byte, METRIC_request_first_byte_seconds, &samples);
     metric_report_add_mailbox(&samples, gateway->mailbox, ACTOR_ws_gateway);
     metric_report_send(&samples, gateway->mailbox, ACTOR_ws_gateway, gateway->shard, report->ref);
 }

@@ -27,6 +27,8 @@ static void bury_visitor(void *object)
 /* The socket has been given away, closed or aborted. */
 static void forget(struct visitor *visitor)
 {
+    visitor_record_because(visitor, "aborted");
+    visitor_record_end(visitor);
     visitor->phase = VISITOR_GONE;
     paused_visitors_remove(visitor);
     event_del(visitor->deadline);
@@ -54,6 +56,7 @@ void visitor_close(struct visitor *visitor)
 
 static void has_left(struct visitor *visitor)
 {
+    visitor_record_because(visitor, "the visitor has left");
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor has left");
     tcp_socket_close(&visitor->socket);
     forget(visitor);
@@ -121,6 +124,7 @@ void visitor_evict(struct visitor *visitor, bool exchange_may_end)
     visitor->must_close = true;
     if (is_busy && exchange_may_end)
         return;
+    visitor_record_because(visitor, "the port was released");
     if (is_busy)
         visitor_abort(visitor);
     else
@@ -138,6 +142,7 @@ void visitor_lose_stream(struct visitor *visitor, enum error_code code, const ch
 /* The visitor's fault, or nobody's answer: told when no head went out yet, else aborted. */
 void visitor_fail_exchange(struct visitor *visitor, uint16_t status, const char *text)
 {
+    visitor_record_because(visitor, text);
     stream_reset(&visitor->stream, CODE_CANCEL, text);
     if (visitor->answer.head_written) {
         visitor_abort(visitor);
@@ -157,6 +162,7 @@ static void settle_exchange(struct visitor *visitor)
         stream_finish(&visitor->stream);
     else
         stream_reset(&visitor->stream, CODE_NO_ERROR, "the answer is complete");
+    visitor_record_end(visitor);
     if (visitor->must_close || !visitor->answer.keeps_alive)
         visitor_close(visitor);
     else
@@ -173,6 +179,7 @@ static void settle_upgraded(struct visitor *visitor)
     if (!visitor->stream->eof_sent)
         return;
     stream_finish(&visitor->stream);
+    visitor_record_end(visitor);
     tcp_socket_close(&visitor->socket);
     forget(visitor);
 }

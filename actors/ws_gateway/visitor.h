@@ -1,6 +1,7 @@
 /* Whoever connects to an EXPOSE port: one HTTP/1.x connection, its requests one after the other (protocol section 6).
  * visitor.c is its life, visitor_request.c what it sends, visitor_answer.c what it gets back, visitor_deadline.c how
- * long it is waited for. */
+ * long it is waited for,
+ * visitor_record.c what is remembered of an exchange. */
 #ifndef HOODY_TUNNEL_VISITOR_H
 #define HOODY_TUNNEL_VISITOR_H
 
@@ -11,6 +12,7 @@
 #include "http_answer.h"
 #include "http_reader.h"
 #include "stream.h"
+#include "visitor_record.h"
 
 struct binding;
 
@@ -49,6 +51,7 @@ struct visitor {
     bool answer_ended;         /* written whole; upgraded: the driver has closed its side */
     bool output_ended;         /* upgraded: our FIN is out */
     bool must_close;           /* after this exchange */
+    struct visitor_record record;
 
     struct event *deadline;
     enum visitor_deadline deadline_kind;

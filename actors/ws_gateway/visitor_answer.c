@@ -11,13 +11,6 @@ enum {
     INTERIM_WAIT_MAX = 131072 /* bytes of interim heads that the visitor has not taken; no credit bounds them */
 };
 
-static void count_answer(struct visitor *visitor)
-{
-    unsigned class = visitor->answer.status / 100;
-    if (class < GATEWAY_ANSWER_CLASSES)
-        visitor->gateway->counts.answers[class]++;
-}
-
 void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text)
 {
     struct http_answer *answer = &visitor->answer;
@@ -27,7 +20,7 @@ void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *ex
     answer->status = status;
     answer->keeps_alive = keeps_alive;
     visitor->answer_ended = true;
-    count_answer(visitor);
+    visitor_record_answered(visitor);
     visitor_settle(visitor);
 }
 
@@ -65,7 +58,7 @@ static void on_head(void *arg, const struct response_head *head)
         limit_interim(visitor);
         return;
     }
-    count_answer(visitor);
+    visitor_record_answered(visitor);
     if (visitor->answer.framing == ANSWER_RAW)
         become_upgraded(visitor);
     else if (visitor->is_upgrade)
@@ -81,12 +74,14 @@ static void on_data(void *arg, struct evbuffer *bytes)
         stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
         return;
     }
+    visitor->record.sent_bytes += evbuffer_get_length(bytes);
     enum http_answer_verdict verdict = http_answer_body(&visitor->answer, bytes, visitor_output(visitor));
     evbuffer_drain(bytes, evbuffer_get_length(bytes));
     stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
     if (verdict == ANSWER_OK)
         return;
     /* The visitor has its whole answer; what goes beyond is cut. */
+    visitor_record_because(visitor, "the driver sent more than content-length");
     stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "more DATA than content-length");
     visitor->answer_ended = true;
     visitor_settle(visitor);
@@ -99,6 +94,7 @@ static void on_end(void *arg)
     if (visitor->answer_ended)
         return;
     if (http_answer_end(&visitor->answer, visitor_output(visitor)) != ANSWER_OK) {
+        visitor_record_because(visitor, "the driver sent less than content-length");
         stream_reset(&visitor->stream, CODE_PROTOCOL_ERROR, "less DATA than content-length");
         visitor_abort(visitor);
         return;
@@ -131,6 +127,7 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
         visitor_set_deadline(visitor, false);
         return;
     }
+    visitor_record_because(visitor, error_code_text(code));
     if (visitor->answer.head_written) {
         visitor_abort(visitor);
         return;

@@ -11,7 +11,10 @@
 #include "tunnel_session.h"
 #include "visitor.h"
 
-enum { HELD_MAX = 65536 /* bytes read ahead: pipelined requests, or what follows an upgrade */ };
+enum {
+    HELD_MAX = 65536,     /* bytes read ahead: pipelined requests, or what follows an upgrade */
+    UNTAKEN_MAX = 131072, /* bytes of earlier answers: a visitor that pipelines and takes none gets no more */
+};
 
 static struct evbuffer *input_of(const struct visitor *visitor)
 {
@@ -102,6 +105,7 @@ static void begin_exchange(struct visitor *visitor)
     visitor->request_ended = false;
     visitor_set_deadline(visitor, false); /* what was waited for has come, even when the exchange ends at once */
     visitor->answer_ended = false;
+    visitor_record_begin(visitor, head);
     http_answer_init(&visitor->answer, (struct http_answer_request){
                                            .is_head = span_equals(head->method, "HEAD"),
                                            .is_upgrade = head->is_upgrade,
@@ -127,10 +131,15 @@ static void refuse_broken(struct visitor *visitor)
         visitor_fail_exchange(visitor, error.status, error.text);
 }
 
+static bool takes_its_answers(const struct visitor *visitor)
+{
+    return evbuffer_get_length(visitor_output(visitor)) <= UNTAKEN_MAX;
+}
+
 /* Each read_*: true when the phase may allow more. */
 static bool read_head(struct visitor *visitor)
 {
-    if (!visitor->binding->is_served)
+    if (!visitor->binding->is_served || !takes_its_answers(visitor))
         return false;
     switch (http_reader_read(visitor->reader, input_of(visitor), NULL, 0)) {
     case HTTP_HEAD:
@@ -170,8 +179,10 @@ static bool read_body(struct visitor *visitor)
     struct evbuffer *body = drops ? evbuffer_new() : visitor->stream->outgoing;
     size_t room = drops ? STREAM_OUTGOING_MAX : stream_outgoing_room(visitor->stream);
     enum http_event event = HTTP_MORE;
+    size_t unread = evbuffer_get_length(input_of(visitor));
     if (body && room > 0)
         event = http_reader_read(visitor->reader, input_of(visitor), body, room);
+    visitor->record.received_bytes += unread - evbuffer_get_length(input_of(visitor));
     if (drops && body)
         evbuffer_free(body);
     switch (event) {
@@ -204,6 +215,7 @@ static bool read_raw(struct visitor *visitor)
     size_t moved = length < room ? length : room;
     if (moved > 0) {
         buffer_move(in, stream->outgoing, moved);
+        visitor->record.received_bytes += moved;
         stream_wake(stream);
         visitor_set_deadline(visitor, true);
     }
@@ -218,7 +230,7 @@ static bool wants_input(const struct visitor *visitor)
 {
     switch (visitor->phase) {
     case VISITOR_IDLE:
-        return visitor->binding->is_served;
+        return visitor->binding->is_served && takes_its_answers(visitor);
     case VISITOR_DISCARDING:
         return true;
     case VISITOR_EXCHANGE:

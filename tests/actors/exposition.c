@@ -14,6 +14,7 @@ enum { LINE_MAX_BYTES = 1024, LINES_MAX = 2048 };
 struct reader {
     char family[LINE_MAX_BYTES]; /* of the last HELP */
     bool has_type;
+    bool is_histogram;
     size_t samples; /* of this family */
     size_t count;
     char *seen[LINES_MAX]; /* "# HELP name" and series */
@@ -70,11 +71,14 @@ static void read_help(struct reader *reader, const char *line)
 
 static void read_type(struct reader *reader, const char *line)
 {
-    char gauge[LINE_MAX_BYTES + 32], counter[LINE_MAX_BYTES + 32];
+    char gauge[LINE_MAX_BYTES + 32], counter[LINE_MAX_BYTES + 32], histogram[LINE_MAX_BYTES + 32];
     snprintf(gauge, sizeof gauge, "# TYPE %s gauge", reader->family);
     snprintf(counter, sizeof counter, "# TYPE %s counter", reader->family);
+    snprintf(histogram, sizeof histogram, "# TYPE %s histogram", reader->family);
     bool is_counter = strcmp(line, counter) == 0;
-    if (reader->has_type || reader->samples > 0 || (!is_counter && strcmp(line, gauge) != 0))
+    reader->is_histogram = strcmp(line, histogram) == 0;
+    bool is_known = is_counter || reader->is_histogram || strcmp(line, gauge) == 0;
+    if (reader->has_type || reader->samples > 0 || !is_known)
         fail_msg("no TYPE of %s: %s", reader->family, line);
     const char *total = strstr(reader->family, "_total");
     if (is_counter != (total != NULL && strcmp(total, "_total") == 0))
@@ -106,12 +110,27 @@ static size_t labels_length(const char *labels, const char *line)
     return (size_t)(next + 1 - labels);
 }
 
+/* The length of _bucket, _sum or _count at the end of a histogram's name; 0: another sample has none. */
+static size_t part_length(const struct reader *reader, const char *line, size_t name)
+{
+    static const char *const parts[] = {"_bucket", "_sum", "_count"};
+    for (size_t i = 0; reader->is_histogram && i < sizeof parts / sizeof *parts; i++) {
+        size_t length = strlen(parts[i]);
+        if (name > length && strncmp(line + name - length, parts[i], length) == 0)
+            return length;
+    }
+    if (reader->is_histogram)
+        fail_msg("no part of a histogram: %s", line);
+    return 0;
+}
+
 static void read_sample(struct reader *reader, const char *line)
 {
-    size_t name = name_length(line, ":");
+    size_t series_name = name_length(line, ":");
+    size_t name = series_name - part_length(reader, line, series_name);
     if (name != strlen(reader->family) || strncmp(line, reader->family, name) != 0 || !reader->has_type)
         fail_msg("no sample of %s: %s", reader->family, line);
-    size_t series = name + labels_length(line + name, line);
+    size_t series = series_name + labels_length(line + series_name, line);
     const char *value = line + series + 1;
     char *end = NULL;
     strtod(value, &end);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "exposition.h"
+#include "histogram.h"
 #include "message.h"
 #include "metrics/metric_text.h"
 
@@ -119,9 +120,42 @@ static void every_family_of_the_catalogue_is_well_formed(void **state)
 {
     (void)state;
     for (size_t metric = 0; metric < METRIC_COUNT; metric++)
-        metric_table_add(table, (enum metric)metric, "", 1);
+        if (!metric_table_add(table, (enum metric)metric, "", 1))
+            metric_table_add_part(table, (enum metric)metric, METRIC_PART_count, "", 1);
     exposition_check(written());
     assert_int_equal(exposition_count(span_of(text, length), "# TYPE hoody_tunnel_"), METRIC_COUNT);
+}
+
+static void a_histogram_is_written_in_its_parts(void **state)
+{
+    (void)state;
+    struct histogram histogram = {0};
+    struct metric_report report = {0};
+    static const uint64_t observed_ms[] = {0, 1, 2, 5, 6, 999, 300000, 300001};
+    for (size_t i = 0; i < sizeof observed_ms / sizeof *observed_ms; i++)
+        histogram_observe(&histogram, observed_ms[i]);
+    histogram_report(&histogram, METRIC_request_duration_seconds, &report);
+    assert_int_equal(metric_table_add_rows(table, message_buffer_span(&report.samples)), 0);
+    message_buffer_done(&report.samples);
+
+    struct span page = written();
+    exposition_check(page);
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"0.001\"}", "2");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"0.005\"}", "4");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"0.01\"}", "5");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"1\"}", "6");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"60\"}", "6");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"300\"}", "7");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_bucket{le=\"+Inf\"}", "8");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_count", "8");
+    exposition_expect(page, "hoody_tunnel_request_duration_seconds_sum", "601.014");
+}
+
+static void parts_are_for_histograms_and_values_for_the_others(void **state)
+{
+    (void)state;
+    assert_false(metric_table_add(table, METRIC_request_duration_seconds, "", 1));
+    assert_false(metric_table_add_part(table, METRIC_streams_active, METRIC_PART_sum, "", 1));
 }
 
 static void rows_that_are_no_samples_are_refused_and_the_others_kept(void **state)
@@ -191,6 +225,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(samples_of_the_same_series_are_summed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(families_stand_in_the_order_of_the_catalogue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_family_of_the_catalogue_is_well_formed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_histogram_is_written_in_its_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(parts_are_for_histograms_and_values_for_the_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_that_are_no_samples_are_refused_and_the_others_kept, set_up, tear_down),
         cmocka_unit_test(numbers_are_printed_without_loss),
     };

@@ -69,7 +69,7 @@ def streams_are_reset_and_visitors_go():
             elsewhere.ask(target="/elsewhere")
             third, _ = driver.expect_stream()
             driver.expect(EOF, third)
-            unbind(driver, daemon.get_json("/bindings")["bindings"][0]["bindId"])
+            unbind(driver, next(b["bindId"] for b in daemon.get_json("/bindings")["bindings"] if b["port"] == port))
             frames = [driver.receive() for _ in range(3)]
             resets = [(stream, payload[:2]) for kind, stream, payload in frames if kind == 0x14]
             assert sorted(resets) == [(first, b"\0\7"), (second, b"\0\7")] and UNBIND_OK in [f[0] for f in frames], frames

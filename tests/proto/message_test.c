@@ -188,7 +188,7 @@ static void messages_are_printed_on_one_line(void **state)
     assert_string_equal(message_print(MESSAGE_OF(metrics_rendered, .text = span_of("abc", 3)), text, sizeof text),
                         "metrics_rendered{ref=0 text=(3 bytes)}");
     assert_string_equal(message_print(MESSAGE_OF(metric_row, .labels = "", .value = 1.5), text, sizeof text),
-                        "metric_row{metric=0 labels=\"\" value=1.5}");
+                        "metric_row{metric=0 part=0 labels=\"\" value=1.5}");
     struct message none = {0};
     assert_string_equal(message_print(&none, text, sizeof text), "none{}");
 }
