@@ -27,33 +27,23 @@ static void check_list(const struct option_spec *spec, const struct option_list 
         check(spec->kind == OPTION_KIND_cidrs ? cidr_parse(list->items[i], &cidr) : strlen(list->items[i]) > 0);
 }
 
+static bool is_number(enum option_kind kind)
+{
+    return kind == OPTION_KIND_count || kind == OPTION_KIND_duration || kind == OPTION_KIND_size ||
+           kind == OPTION_KIND_window;
+}
+
 static void check_value(const struct option_spec *spec, const void *value)
 {
-    switch (spec->kind) {
-    case OPTION_KIND_count:
-    case OPTION_KIND_duration:
-    case OPTION_KIND_size:
-    case OPTION_KIND_window:
+    if (is_number(spec->kind))
         check_number(spec, *(const uint64_t *)value);
-        check(spec->kind != OPTION_KIND_window || *(const uint64_t *)value % 65536 == 0);
-        break;
-    case OPTION_KIND_cidrs:
-    case OPTION_KIND_origins:
-    case OPTION_KIND_names:
+    if (spec->kind == OPTION_KIND_window)
+        check(*(const uint64_t *)value % 65536 == 0);
+    if (option_kind_is_list(spec->kind))
         check_list(spec, value);
-        break;
-    case OPTION_KIND_address:
-        check(((const struct option_address *)value)->port > 0);
-        check(strlen(((const struct option_address *)value)->ip) > 0);
-        break;
-    case OPTION_KIND_pattern:
-    case OPTION_KIND_ip:
-    case OPTION_KIND_file:
-        check(*(char *const *)value != NULL);
-        break;
-    case OPTION_KIND_flag:
-    case OPTION_KIND_choice:
-        break;
+    if (spec->kind == OPTION_KIND_address) {
+        const struct option_address *address = value;
+        check(address->port > 0 && strnlen(address->ip, sizeof address->ip) < sizeof address->ip);
     }
 }
 
