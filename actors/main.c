@@ -52,13 +52,14 @@ static void raise_descriptor_limit(const struct log *log)
         log_warn(log, actor_name(ACTOR_supervisor), "descriptor-limit", "reason=\"%s\"", strerror(errno));
 }
 
-/* SIGTERM and SIGINT as a descriptor, blocked here and in all threads to come. -1: errno says why. */
+/* SIGTERM, SIGINT and SIGHUP as a descriptor, blocked here and in all threads to come. -1: errno says why. */
 static int catch_signals(void)
 {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write, not our end */
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -112,6 +112,14 @@ static bool text_set(const char *text, char **value, char *ret_why)
     return true;
 }
 
+/* Empty only as the default: a variable that somebody forgot to fill must not open the door. */
+static bool file_set(const char *text, option_file *value, char *ret_why)
+{
+    if (*text == '\0' && *value != NULL)
+        return complain(ret_why, text, "is empty: name a file, or leave it out");
+    return text_set(text, value, ret_why);
+}
+
 static bool pattern_set(const char *text, option_pattern *value, char *ret_why)
 {
     if (*text != '\0' && strstr(text, "{port}") == NULL)
@@ -253,6 +261,8 @@ bool option_value_set(const struct option_spec *spec, const char *text, void *va
     switch (spec->kind) {
     case OPTION_KIND_flag:
         return flag_set(text, value, ret_why);
+    case OPTION_KIND_file:
+        return file_set(text, value, ret_why);
     case OPTION_KIND_pattern:
         return pattern_set(text, value, ret_why);
     case OPTION_KIND_ip:
@@ -283,7 +293,7 @@ bool option_kind_is_list(enum option_kind kind)
 
 void option_value_clear(const struct option_spec *spec, void *value)
 {
-    if (spec->kind == OPTION_KIND_pattern || spec->kind == OPTION_KIND_ip) {
+    if (spec->kind == OPTION_KIND_file || spec->kind == OPTION_KIND_pattern || spec->kind == OPTION_KIND_ip) {
         char **text = value;
         free(*text);
         *text = NULL;

@@ -6,6 +6,7 @@
 
 enum option_kind {
     OPTION_KIND_flag,
+    OPTION_KIND_file,
     OPTION_KIND_pattern,
     OPTION_KIND_ip,
     OPTION_KIND_address,

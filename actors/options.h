@@ -19,6 +19,7 @@ struct option_address {
 
 /* C types of the option kinds (options.def). */
 typedef bool option_flag;
+typedef char *option_file;    /* owned, never NULL; "": unset */
 typedef char *option_pattern; /* owned, never NULL; "": unset */
 typedef char *option_ip;      /* owned, never NULL: numeric */
 typedef struct option_address option_address;

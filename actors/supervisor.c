@@ -2,7 +2,7 @@
  *
  * Owns: the other actors' threads and the process's signals.
  * Hears: actor_ponged (any), drained (session-manager).
- * Says: ping_actor (any), drain (session-manager).
+ * Says: ping_actor (any), drain, reload (session-manager).
  * Never knows what a session or a port is. */
 #include "supervisor.h"
 
@@ -95,6 +95,11 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
     struct signalfd_siginfo info;
     if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || self->phase != PHASE_RUNNING)
         return;
+    if (info.ssi_signo == SIGHUP) {
+        log_info(self->log, actor_name(ACTOR_supervisor), "reloading", "signal=SIGHUP");
+        mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
+        return;
+    }
     uint64_t timeout_ms = self->options->drain_timeout;
     log_info(self->log, actor_name(ACTOR_supervisor), "stopping", "signal=%s drain_timeout_ms=%" PRIu64,
              info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", timeout_ms);

@@ -1,10 +1,10 @@
 /* The binding-registry: who holds which port (protocol section 5).
  *
  * Owns    every binding: its id, its port, its owner, its state; nobody else says open, transfer and close.
- * Hears   claim_port, release_port, release_session; listener_opened, listener_failed, listener_closed;
- *         list_bindings; report_metrics.
- * Says    open_listener, transfer_listener, close_listener, bound, bind_refused, unbound, unbind_refused;
- *         session_released, bindings_counted; bindings_listed; metrics_reported.
+ * Hears   claim_port, release_port, release_session, park_session, resume_session; listener_opened, listener_failed,
+ *         listener_closed; list_bindings; report_metrics.
+ * Says    open_listener, transfer_listener, adopt_listener, close_listener, bound, bind_refused, unbound,
+ *         unbind_refused; session_released, session_resumed, bindings_counted; bindings_listed; metrics_reported.
  *
  * A binding, from its claim on:
  *
@@ -13,7 +13,7 @@
  *               takeover of a BOUND one             transfer_listener, bound    BOUND, and the old one is gone
  *               held, cap reached, ports used up    bind_refused                gone
  *               a port about to be settled                                      WAITING, decided again when it is
- *               release_session                                                 gone
+ *               release_, park_, resume_session                                 gone
  *   OPENING     listener_opened                     bound                       BOUND
  *               listener_failed, random port        open_listener (another)     OPENING
  *               listener_failed                     bind_refused                gone
@@ -26,7 +26,24 @@
  * A port is about to be settled while the binding that holds it is closing or abandoned, and for a takeover also
  * while it is opening. The claim waits for the gateway's answer then, so that a driver who comes back at once is not
  * told ALREADY_BOUND because of its own ghost. Claims that wait count against the cap; each answer decides them again,
- * in their order. When the last binding of a released session is gone, session_released is said. */
+ * in their order.
+ *
+ * A session, from its first claim until it holds nothing; it is parked in PARKED and RESUMING:
+ *
+ *   in state    it meets                            says                        is then
+ *   LIVE,       park_session                        bindings_counted, if not 0  PARKED
+ *   PARKED,     resume_session                                                  RESUMING
+ *   RESUMING    release_session                                                 RELEASED
+ *   LIVE        the end of its last binding                                     gone
+ *   PARKED,     the end of its last binding         session_released            gone
+ *   RELEASED
+ *   RESUMING    none (any more) that is OPENING     adopt_listener for each     LIVE, gone when it holds nothing
+ *                                                   BOUND one, session_resumed
+ *   (none)      park_session, release_session       session_released            (none)
+ *               resume_session                      session_resumed             (none)
+ *
+ * Whatever a parked session has in the opening goes on: what comes of it is parked too, and session_resumed waits for
+ * it, so that a driver who is back is told all that it holds. */
 #include "binding_registry.h"
 
 #include <inttypes.h>
@@ -50,7 +67,9 @@ static void on_claim_port(struct binding_registry *self, const struct message *m
 {
     const struct message_claim_port *claim = &message->claim_port;
     struct holder *holder = binding_table_add_holder(self->table, &claim->session);
-    check(!holder->is_released); /* the session-manager says nothing more of a session after release_session */
+    /* The session-manager says nothing more of a session after release_session, and claims nothing for one that has no
+     * connection. */
+    check(holder->state == HOLDER_LIVE);
     struct binding *binding = binding_table_add(self->table, holder);
     binding->shard = claim->shard;
     binding->connection = claim->connection;
@@ -120,18 +139,33 @@ static void on_release_session(struct binding_registry *self, const struct messa
 {
     const struct message_release_session *release = &message->release_session;
     struct holder *holder = binding_table_holder(self->table, &release->session);
-    if (holder != NULL) {
-        holder->is_released = true;
-        struct binding *next;
-        for (struct binding *binding = LIST_FIRST(&holder->bindings); binding != NULL; binding = next) {
-            next = LIST_NEXT(binding, same_holder);
-            registry_release(self, binding, release->streams_may_end);
-        }
-        if (!LIST_EMPTY(&holder->bindings))
-            return; /* session_released follows the last listener_closed */
-        binding_table_remove_holder(self->table, holder);
+    if (holder == NULL) {
+        registry_say_released(self, &release->session);
+        return;
     }
-    mailbox_send(self->mailbox, MESSAGE_OF(session_released, .session = release->session));
+    binding_table_move_holder(self->table, holder, HOLDER_RELEASED);
+    struct binding *next;
+    for (struct binding *binding = LIST_FIRST(&holder->bindings); binding != NULL; binding = next) {
+        next = LIST_NEXT(binding, same_holder);
+        registry_release(self, binding, release->streams_may_end);
+    }
+    registry_settle(self, holder);
+}
+
+static void on_park_session(struct binding_registry *self, const struct message *message)
+{
+    const struct message_park_session *park = &message->park_session;
+    struct holder *holder = binding_table_holder(self->table, &park->session);
+    if (holder == NULL)
+        registry_say_released(self, &park->session);
+    else
+        registry_park(self, holder);
+}
+
+static void on_resume_session(struct binding_registry *self, const struct message *message)
+{
+    const struct message_resume_session *resume = &message->resume_session;
+    registry_resume(self, binding_table_add_holder(self->table, &resume->session), resume->shard, resume->connection);
 }
 
 /* ---- ws-gateway ---------------------------------------------------------------------------------------------- */
@@ -224,10 +258,7 @@ static void on_list_bindings(struct binding_registry *self, const struct message
         {
             if (binding->state != BINDING_BOUND)
                 continue;
-            if (!message_pack(MESSAGE_OF(binding_row, .binding = binding->id, .session = binding->holder->session,
-                                         .kind = binding->kind, .mode = binding->mode, .port = binding->port,
-                                         .address = binding->address.ip),
-                              &rows))
+            if (!registry_pack_row(binding, &rows))
                 log_error(self->log, self_name(), "row-lost", "session=%s bind=%" PRIu32 " reason=out-of-memory",
                           binding->holder->session.text, binding->id.value);
         }
@@ -240,10 +271,14 @@ static void on_report_metrics(struct binding_registry *self, const struct messag
 {
     const struct message_report_metrics *ask = &message->report_metrics;
     struct metric_report report = {0};
-    metric_report_add(&report, METRIC_bindings_active, "kind=\"http\",mode=\"expose\"",
-                      (double)self->table->bound[BIND_MODE_EXPOSE]);
-    metric_report_add(&report, METRIC_bindings_active, "kind=\"tcp\",mode=\"pull\"",
-                      (double)self->table->bound[BIND_MODE_PULL]);
+    static const char *const pairs[BIND_MODE_OTHER] = {
+        [BIND_MODE_EXPOSE] = "kind=\"http\",mode=\"expose\"",
+        [BIND_MODE_PULL] = "kind=\"tcp\",mode=\"pull\"",
+    };
+    for (enum bind_mode mode = 0; mode < BIND_MODE_OTHER; mode++) {
+        metric_report_add(&report, METRIC_bindings_active, pairs[mode], (double)self->table->bound[mode]);
+        metric_report_add(&report, METRIC_parked_bindings, pairs[mode], (double)self->table->parked[mode]);
+    }
     for (unsigned i = 0; i < BIND_REFUSAL_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "code=\"%s\"", bind_refusal_code((enum bind_refusal)i));
@@ -261,6 +296,7 @@ static handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_claim_port] = on_claim_port,           [MESSAGE_release_port] = on_release_port,
     [MESSAGE_release_session] = on_release_session, [MESSAGE_listener_opened] = on_listener_opened,
     [MESSAGE_listener_failed] = on_listener_failed, [MESSAGE_listener_closed] = on_listener_closed,
+    [MESSAGE_park_session] = on_park_session,       [MESSAGE_resume_session] = on_resume_session,
     [MESSAGE_list_bindings] = on_list_bindings,     [MESSAGE_report_metrics] = on_report_metrics,
 };
 

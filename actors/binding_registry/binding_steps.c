@@ -16,13 +16,6 @@ static const char *self_name(void)
 
 /* ---- what is said -------------------------------------------------------------------------------------------- */
 
-static void say_bindings_counted(struct binding_registry *self, const struct holder *holder)
-{
-    if (!holder->is_released)
-        mailbox_send(self->mailbox, MESSAGE_OF(bindings_counted, .session = holder->session,
-                                               .bindings = holder->count[BINDING_BOUND]));
-}
-
 static void say_open_listener(struct binding_registry *self, const struct binding *binding)
 {
     log_debug(self->log, self_name(), "listener-asked", "session=%s bind=%" PRIu32 " address=%s port=%u",
@@ -51,13 +44,7 @@ void registry_forget(struct binding_registry *self, struct binding *binding)
 {
     struct holder *holder = binding->holder;
     binding_table_remove(self->table, binding);
-    if (!LIST_EMPTY(&holder->bindings))
-        return;
-    if (holder->is_released) {
-        log_debug(self->log, self_name(), "session-released", "session=%s", holder->session.text);
-        mailbox_send(self->mailbox, MESSAGE_OF(session_released, .session = holder->session));
-    }
-    binding_table_remove_holder(self->table, holder);
+    registry_settle(self, holder);
 }
 
 void registry_refuse(struct binding_registry *self, struct binding *binding, enum bind_refusal refusal,
@@ -80,7 +67,7 @@ void registry_close(struct binding_registry *self, struct binding *binding, bool
              binding->id.value, binding->port);
     mailbox_send(self->mailbox, MESSAGE_OF(close_listener, .shard = binding->shard, .binding = binding->id,
                                            .streams_may_end = streams_may_end));
-    say_bindings_counted(self, binding->holder);
+    registry_say_counted(self, binding->holder);
 }
 
 /* 0: there is none. */
@@ -115,8 +102,9 @@ void registry_open(struct binding_registry *self, struct binding *binding)
 void registry_succeed(struct binding_registry *self, struct binding *binding)
 {
     binding_table_move(self->table, binding, BINDING_BOUND);
-    say_bindings_counted(self, binding->holder);
+    registry_say_counted(self, binding->holder);
     say_bound(self, binding);
+    registry_settle(self, binding->holder);
 }
 
 /* The new one holds the port before the old one is gone: the listener never closes. */
@@ -142,8 +130,8 @@ static void registry_take_over(struct binding_registry *self, struct binding *bi
     binding_table_move(self->table, binding, BINDING_BOUND);
     binding_table_move(self->table, old, BINDING_CLOSING);
     if (!is_own) {
-        say_bindings_counted(self, old_holder);
-        say_bindings_counted(self, binding->holder);
+        registry_say_counted(self, old_holder);
+        registry_say_counted(self, binding->holder);
     }
     registry_forget(self, old);
     say_bound(self, binding);
@@ -202,8 +190,12 @@ static void refuse_already_bound(struct binding_registry *self, struct binding *
 {
     char text[REFUSAL_TEXT_MAX];
     bool can_take_over = other->mode == BIND_MODE_EXPOSE && binding->mode == BIND_MODE_EXPOSE;
-    snprintf(text, sizeof text, "port %u is already bound by %s: use another port%s", other->port,
-             other->holder == binding->holder ? "this session" : "another session",
+    const char *holder = "another session";
+    if (other->holder == binding->holder)
+        holder = "this session";
+    else if (holder_is_parked(other->holder))
+        holder = "another session, parked until its driver is back";
+    snprintf(text, sizeof text, "port %u is already bound by %s: use another port%s", other->port, holder,
              can_take_over ? ", or takeover to replace that binding" : "");
     registry_refuse(self, binding, BIND_REFUSAL_ALREADY_BOUND, text);
 }

@@ -30,7 +30,23 @@ void registry_refuse(struct binding_registry *self, struct binding *binding, enu
                      const char *text);
 /* Asks for the end of its listener. */
 void registry_close(struct binding_registry *self, struct binding *binding, bool streams_may_end);
-/* The binding is gone; says session_released when it was the last one of a released session. */
+/* The binding is gone, and its holder settled. */
 void registry_forget(struct binding_registry *self, struct binding *binding);
+
+/* ---- holders: holder_steps.c ---- */
+
+/* park_session and resume_session: what waits is nobody's claim any more, as its connection is gone. */
+void registry_park(struct binding_registry *self, struct holder *holder);
+void registry_resume(struct binding_registry *self, struct holder *holder, uint32_t shard,
+                     struct connection_id connection);
+/* After each change of its bindings: says session_resumed or session_released when they are owed and due. A holder of
+ * nothing is gone then, unless it is RESUMING. */
+void registry_settle(struct binding_registry *self, struct holder *holder);
+
+/* Appends its binding_row. false: out of memory. */
+bool registry_pack_row(const struct binding *binding, struct message_buffer *rows);
+
+void registry_say_counted(struct binding_registry *self, const struct holder *holder);
+void registry_say_released(struct binding_registry *self, const struct session_id *session);
 
 #endif

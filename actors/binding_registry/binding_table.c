@@ -79,7 +79,42 @@ void binding_table_remove_holder(struct binding_table *table, struct holder *hol
     zhashx_delete(table->holders, holder->session.text);
 }
 
+bool holder_is_parked(const struct holder *holder)
+{
+    switch (holder->state) {
+    case HOLDER_PARKED:
+    case HOLDER_RESUMING:
+        return true;
+    case HOLDER_LIVE:
+    case HOLDER_RELEASED:
+        return false;
+    }
+    check(false); /* not a state */
+    return false;
+}
+
+void binding_table_move_holder(struct binding_table *table, struct holder *holder, enum holder_state state)
+{
+    bool was_parked = holder_is_parked(holder);
+    holder->state = state;
+    if (holder_is_parked(holder) == was_parked)
+        return;
+    const struct binding *binding;
+    LIST_FOREACH(binding, &holder->bindings, same_holder)
+    {
+        if (binding->state != BINDING_BOUND)
+            continue;
+        (was_parked ? table->parked : table->bound)[binding->mode]--;
+        (was_parked ? table->bound : table->parked)[binding->mode]++;
+    }
+}
+
 /* ---- bindings ------------------------------------------------------------------------------------------------ */
+
+static size_t *bound_count(struct binding_table *table, const struct binding *binding)
+{
+    return &(holder_is_parked(binding->holder) ? table->parked : table->bound)[binding->mode];
+}
 
 /* Keeps count, and the queue of those that wait. */
 static void enter_state(struct binding_table *table, struct binding *binding, enum binding_state state)
@@ -89,7 +124,7 @@ static void enter_state(struct binding_table *table, struct binding *binding, en
     if (state == BINDING_WAITING)
         TAILQ_INSERT_TAIL(&table->waiting, binding, waiting);
     if (state == BINDING_BOUND)
-        table->bound[binding->mode]++;
+        ++*bound_count(table, binding);
 }
 
 static void leave_state(struct binding_table *table, struct binding *binding)
@@ -98,7 +133,7 @@ static void leave_state(struct binding_table *table, struct binding *binding)
     if (binding->state == BINDING_WAITING)
         TAILQ_REMOVE(&table->waiting, binding, waiting);
     if (binding->state == BINDING_BOUND)
-        table->bound[binding->mode]--;
+        --*bound_count(table, binding);
 }
 
 struct binding *binding_table_add(struct binding_table *table, struct holder *holder)

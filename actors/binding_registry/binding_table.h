@@ -46,10 +46,19 @@ struct binding {
 LIST_HEAD(binding_list, binding);
 TAILQ_HEAD(binding_queue, binding);
 
+enum holder_state {
+    HOLDER_LIVE,
+    HOLDER_PARKED,   /* its driver is away: session_released is owed when it holds nothing any more */
+    HOLDER_RESUMING, /* its driver is back: session_resumed is owed when none of its bindings is opening any more */
+    HOLDER_RELEASED, /* release_session is heard: session_released is owed */
+};
+
 /* A session, as far as the registry knows it: from its first claim until its last binding is gone. */
 struct holder {
     struct session_id session;
-    bool is_released; /* release_session is heard: session_released is owed */
+    enum holder_state state;
+    uint32_t resuming_shard; /* of the driver's new connection: RESUMING */
+    struct connection_id resuming;
     struct binding_list bindings;
     uint32_t count[BINDING_STATE_COUNT];
 };
@@ -58,8 +67,9 @@ struct binding_table {
     zhashx_t *bindings; /* by id, those that have one */
     zhashx_t *holders;  /* by session; owns them */
     struct binding_list by_port[HIGHEST_PORT + 1];
-    struct binding_queue waiting;  /* in the order of their claims */
-    size_t bound[BIND_MODE_OTHER]; /* by mode */
+    struct binding_queue waiting;   /* in the order of their claims */
+    size_t bound[BIND_MODE_OTHER];  /* of live sessions, by mode */
+    size_t parked[BIND_MODE_OTHER]; /* bound, of sessions whose driver is away */
     uint32_t last_id;
 };
 
@@ -72,6 +82,9 @@ void binding_table_destroy(struct binding_table **p_table);
 struct holder *binding_table_holder(struct binding_table *table, const struct session_id *session);
 /* Finds it or makes it. */
 struct holder *binding_table_add_holder(struct binding_table *table, const struct session_id *session);
+void binding_table_move_holder(struct binding_table *table, struct holder *holder, enum holder_state state);
+/* Are its bindings kept for a driver that is not there? */
+bool holder_is_parked(const struct holder *holder);
 /* It must hold nothing. */
 void binding_table_remove_holder(struct binding_table *table, struct holder *holder);
 

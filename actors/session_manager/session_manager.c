@@ -1,41 +1,56 @@
 /* The session-manager: who may have a session, and for how long (protocol sections 3, 4 and 7).
  *
- * Owns    every session: its id, its connection, its state, its timeouts.
+ * Owns    every session: its id, its connection, its state, its timeouts; the bearer tokens; the ids that expired.
  * Hears   open_session, join_session, connection_closed, connection_probed, bind, unbind; session_released,
- *         bindings_counted; list_sessions, close_session; drain; report_metrics.
+ *         session_resumed, bindings_counted; list_sessions, close_session; drain, reload; report_metrics.
  * Says    session_opened, session_refused, join_refused, probe_connection, end_session, stop_accepting; claim_port,
- *         release_port, release_session; sessions_listed, session_closing; drained; metrics_reported.
+ *         release_port, release_session, park_session, resume_session; sessions_listed, session_closing; drained;
+ *         metrics_reported.
  *
  * A session, from its HELLO on:
  *
- *   in state          it meets                 says                              is then
- *   (none)            open_session             session_opened                    LIVE
- *                     open_session, refused    session_refused                   (none)
- *   LIVE              pong or idle timeout     end_session                       ENDING
- *                     drain                    end_session                       DRAINING
- *   LIVE, DRAINING    connection_closed        release_session                   gone
- *                     close_session            release_session                   RELEASING
- *   RELEASING         session_released         session_closing, end_session      ENDING
- *                     connection_closed                                          LOST
- *   LOST              session_released         session_closing                   gone
- *   ENDING            connection_closed        release_session, if not said      gone
+ *   in state          it meets                      says                              is then
+ *   (none)            open_session                  session_opened                    LIVE
+ *                     open_session, refused         session_refused                   (none)
+ *   LIVE              idle timeout                  end_session                       ENDING
+ *                     pong timeout                  end_session, park_session         PARKING
+ *                     drain                         end_session                       DRAINING
+ *                     open_session that resumes it  end_session, resume_session       RESUMING
+ *                     connection_closed, abrupt     park_session                      PARKING
+ *   LIVE, DRAINING    connection_closed             release_session                   gone
+ *                     close_session                 release_session                   RELEASING
+ *   PARKING           bindings_counted, not 0                                         PARKED
+ *   PARKED            more are than may be          release_session                   gone, the longest parked one
+ *   PARKING, PARKED   session_released                                                gone
+ *                     open_session that resumes it  resume_session                    RESUMING
+ *                     the end of the grace          release_session                   gone, its id remembered
+ *                     close_session                 release_session                   LOST
+ *                     drain                         release_session                   gone
+ *   RESUMING          session_resumed               session_opened                    LIVE
+ *                     connection_closed             park_session                      PARKING
+ *                     open_session that resumes it  session_refused (the new one)     RESUMING
+ *                     close_session                 session_refused, release_session  LOST
+ *                     drain                         session_refused, release_session  gone
+ *   RELEASING         session_released              session_closing, end_session      ENDING
+ *                     connection_closed                                               LOST
+ *   LOST              session_released              session_closing                   gone
+ *   ENDING            connection_closed             release_session, if not said      gone
  *
- * LIVE and DRAINING ones are listed and counted; the others are nobody's business any more. A bind is passed on in LIVE
- * only; an unbind as long as release_session is not said: so nothing of a session arrives at the registry behind its
- * release. */
+ * Without grace, PARKING is "release_session, gone". LIVE, RESUMING and DRAINING ones are listed and counted, PARKED
+ * ones only counted; the others are nobody's business any more. What a connection says that is not the session's (any
+ * more) is about nothing. A bind is passed on in LIVE only; an unbind as long as release_session is not said: so
+ * nothing of a session arrives at the registry behind its release. */
 #include "session_manager.h"
 
 #include <inttypes.h>
 #include <sys/param.h>
 
 #include "actor.h"
+#include "check.h"
 #include "gateway_shards.h"
 #include "metric_report.h"
 #include "session_manager/handshake.h"
-#include "tunnel_frame.h"
-
-/* Probes that are due within this are said together; a quarter of the interval, if that is less. */
-enum { SWEEP_GAP_MAX_MS = 250 };
+#include "session_manager/session_timers.h"
 
 static const char *const refusal_names[SESSION_REFUSAL_COUNT] = {
 #define SESSION_REFUSAL(name) #name,
@@ -46,39 +61,6 @@ static const char *const refusal_names[SESSION_REFUSAL_COUNT] = {
 static const char *self_name(void)
 {
     return actor_name(ACTOR_session_manager);
-}
-
-/* ---- steps of a session -------------------------------------------------------------------------------------- */
-
-/* Nothing more of the session is said to the registry. */
-static void session_release(struct session_manager *self, struct session *session, bool streams_may_end)
-{
-    if (session->is_released)
-        return;
-    session->is_released = true;
-    mailbox_send(self->mailbox,
-                 MESSAGE_OF(release_session, .session = session->id, .streams_may_end = streams_may_end));
-}
-
-struct ending {
-    enum session_state state; /* the one that follows */
-    enum error_code goaway_code;
-    const char *goaway_message;
-    uint32_t close_code;
-    uint64_t grace_ms;
-    bool goaway_last;
-};
-
-static void session_end(struct session_manager *self, struct session *session, const struct ending *ending)
-{
-    session_table_move(self->table, session, ending->state);
-    log_info(self->log, self_name(), "session-ending",
-             "session=%s close=%" PRIu32 " grace_ms=%" PRIu64 " reason=\"%s\"", session->id.text, ending->close_code,
-             ending->grace_ms, ending->goaway_message);
-    mailbox_send(self->mailbox, MESSAGE_OF(end_session, .shard = session->link.shard,
-                                           .connection = session->link.connection, .goaway_code = ending->goaway_code,
-                                           .goaway_message = ending->goaway_message, .close_code = ending->close_code,
-                                           .grace_ms = ending->grace_ms, .goaway_last = ending->goaway_last));
 }
 
 /* After the last connection that a drain waits for. */
@@ -93,18 +75,31 @@ static void say_drained_when_empty(struct session_manager *self)
 
 /* ---- life of a session --------------------------------------------------------------------------------------- */
 
+/* Did the driver lose its connection, rather than leave? What the kit ends itself is an error of the driver, unless it
+ * was short of something. */
+static bool is_abrupt(const struct message_connection_closed *closed)
+{
+    enum { CLOSE_NORMAL = 1000, CLOSE_NO_CODE = 1005, CLOSE_TRY_LATER = 1013 };
+    if (closed->driver_goaway)
+        return false;
+    if (closed->kit_ended)
+        return closed->close_code == CLOSE_TRY_LATER;
+    return closed->close_code != CLOSE_NORMAL && closed->close_code != CLOSE_NO_CODE;
+}
+
 static void on_connection_closed(struct session_manager *self, const struct message *message, uint64_t now_ms)
 {
-    (void)now_ms;
     const struct message_connection_closed *closed = &message->connection_closed;
     struct session *session = session_table_find_linked(self->table, closed->connection);
     if (session == NULL)
-        return; /* one that was refused */
+        return; /* one that was refused, or that the session left behind */
     log_info(self->log, self_name(), "session-closed", "session=%s close=%" PRIu32 " driver_goaway=%d kit_ended=%d",
              session->id.text, closed->close_code, closed->driver_goaway, closed->kit_ended);
     if (session->state == SESSION_RELEASING) {
         session_table_unlink(self->table, session);
         session_table_move(self->table, session, SESSION_LOST);
+    } else if (session->state == SESSION_RESUMING || (session->state == SESSION_LIVE && is_abrupt(closed))) {
+        session_park(self, session, now_ms);
     } else {
         session_release(self, session, false);
         session_table_remove(self->table, session);
@@ -130,17 +125,45 @@ static void on_connection_probed(struct session_manager *self, const struct mess
         return;
     case LIVENESS_PONG_TIMEOUT:
         session_end(self, session,
-                    &(const struct ending){.state = SESSION_ENDING,
-                                           .goaway_code = CODE_IDLE_TIMEOUT,
-                                           .goaway_message = "pong timeout",
-                                           .close_code = 1001});
+                    &(const struct ending){
+                        .goaway_code = CODE_IDLE_TIMEOUT, .goaway_message = "pong timeout", .close_code = 1001});
+        session_park(self, session, now_ms);
         return;
     case LIVENESS_IDLE_TIMEOUT:
         session_end(self, session,
-                    &(const struct ending){.state = SESSION_ENDING,
-                                           .goaway_code = CODE_IDLE_TIMEOUT,
+                    &(const struct ending){.goaway_code = CODE_IDLE_TIMEOUT,
                                            .goaway_message = "session idle timeout",
                                            .close_code = 1000});
+        session_table_move(self->table, session, SESSION_ENDING);
+        return;
+    }
+}
+
+static void drain_session(struct session_manager *self, struct session *session, const struct ending *ending)
+{
+    switch (session->state) {
+    case SESSION_LIVE:
+        session_end(self, session, ending);
+        session_table_move(self->table, session, SESSION_DRAINING);
+        return;
+    case SESSION_RESUMING:
+        session_refuse(self, session,
+                       &(const struct refusal){.why = REFUSAL_draining,
+                                               .goaway_code = ending->goaway_code,
+                                               .message = ending->goaway_message,
+                                               .close_code = ending->close_code});
+        session_release(self, session, false);
+        session_table_remove(self->table, session);
+        return;
+    case SESSION_PARKING:
+    case SESSION_PARKED:
+        session_release(self, session, false);
+        session_table_remove(self->table, session);
+        return;
+    case SESSION_DRAINING:
+    case SESSION_RELEASING:
+    case SESSION_LOST:
+    case SESSION_ENDING:
         return;
     }
 }
@@ -157,20 +180,27 @@ static void on_drain(struct session_manager *self, const struct message *message
     for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
         mailbox_send(self->mailbox, MESSAGE_OF(stop_accepting, .shard = shard));
     const struct ending ending = {
-        .state = SESSION_DRAINING,
         .goaway_code = CODE_NO_ERROR,
         .goaway_message = "kit is shutting down",
         .close_code = 1001,
         .grace_ms = message->drain.timeout_ms,
         .goaway_last = true,
     };
-    struct session *session;
-    TAILQ_FOREACH(session, &self->table->sessions, opened)
-    {
-        if (session->state == SESSION_LIVE)
-            session_end(self, session, &ending);
+    struct session *next;
+    for (struct session *session = TAILQ_FIRST(&self->table->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, opened);
+        drain_session(self, session, &ending);
     }
     say_drained_when_empty(self);
+}
+
+static void on_reload(struct session_manager *self, const struct message *message, uint64_t now_ms)
+{
+    char why[AUTH_TOKENS_WHY_MAX];
+    log_info(self->log, self_name(), "reloading", "waited_ms=%" PRIu64, now_ms - MIN(now_ms, message->reload.asked_ms));
+    if (!handshake_load_tokens(self, why))
+        log_warn(self->log, self_name(), "reload-failed", "auth-token-file=\"%s\" tokens_kept=%zu reason=\"%s\"",
+                 self->options->auth_token_file, self->tokens.count, why);
 }
 
 /* ---- bindings ------------------------------------------------------------------------------------------------ */
@@ -205,23 +235,56 @@ static void on_unbind(struct session_manager *self, const struct message *messag
                                            .session = session->id, .binding = unbind->binding));
 }
 
+static void end_killed(struct session_manager *self, struct session *session)
+{
+    session_end(self, session,
+                &(const struct ending){.goaway_code = CODE_PROTOCOL_ERROR,
+                                       .goaway_message = "closed by admin",
+                                       .close_code = 1000,
+                                       .grace_ms = session->close_grace_ms});
+    session_table_move(self->table, session, SESSION_ENDING);
+}
+
+/* The last port of a killed session is free, or a parked one has none. */
 static void on_session_released(struct session_manager *self, const struct message *message, uint64_t now_ms)
 {
     (void)now_ms;
     struct session *session = session_table_find(self->table, message->session_released.session.text);
-    if (session == NULL || (session->state != SESSION_RELEASING && session->state != SESSION_LOST))
+    if (session == NULL)
         return; /* nobody waits for it */
-    mailbox_send(self->mailbox, MESSAGE_OF(session_closing, .ref = session->close_ref, .found = true));
-    if (session->state == SESSION_LOST) {
+    switch (session->state) {
+    case SESSION_PARKING:
+    case SESSION_PARKED:
+        log_info(self->log, self_name(), "session-closed", "session=%s reason=\"it holds no ports\"", session->id.text);
         session_table_remove(self->table, session);
         return;
+    case SESSION_RELEASING:
+        mailbox_send(self->mailbox, MESSAGE_OF(session_closing, .ref = session->close_ref, .found = true));
+        end_killed(self, session);
+        return;
+    case SESSION_LOST:
+        mailbox_send(self->mailbox, MESSAGE_OF(session_closing, .ref = session->close_ref, .found = true));
+        session_table_remove(self->table, session);
+        return;
+    case SESSION_RESUMING: /* it crossed resume_session, which is answered too */
+    case SESSION_LIVE:
+    case SESSION_DRAINING:
+    case SESSION_ENDING:
+        return;
     }
-    session_end(self, session,
-                &(const struct ending){.state = SESSION_ENDING,
-                                       .goaway_code = CODE_PROTOCOL_ERROR,
-                                       .goaway_message = "closed by admin",
-                                       .close_code = 1000,
-                                       .grace_ms = session->close_grace_ms});
+}
+
+/* There must be one. */
+static struct session *longest_parked(struct session_manager *self)
+{
+    struct session *session;
+    TAILQ_FOREACH(session, &self->table->parked, parked)
+    {
+        if (session->state == SESSION_PARKED)
+            return session;
+    }
+    check(false); /* they are counted */
+    return NULL;
 }
 
 static void on_bindings_counted(struct session_manager *self, const struct message *message, uint64_t now_ms)
@@ -232,6 +295,14 @@ static void on_bindings_counted(struct session_manager *self, const struct messa
         return; /* gone meanwhile */
     session->bindings = counted->bindings;
     liveness_use(&session->liveness, now_ms);
+    if (session->state != SESSION_PARKING || counted->bindings == 0)
+        return;
+    session_table_move(self->table, session, SESSION_PARKED);
+    self->parked++;
+    log_info(self->log, self_name(), "session-parked", "session=%s bindings=%" PRIu32, session->id.text,
+             counted->bindings);
+    if (self->table->orphaned > self->options->max_sessions)
+        session_expire(self, longest_parked(self), EXPIRY_LIMIT, now_ms);
 }
 
 /* ---- admin-http and metrics ---------------------------------------------------------------------------------- */
@@ -252,7 +323,8 @@ static void on_list_sessions(struct session_manager *self, const struct message 
                           &rows))
             log_error(self->log, self_name(), "row-lost", "session=%s reason=out-of-memory", session->id.text);
     }
-    mailbox_send(self->mailbox, MESSAGE_OF(sessions_listed, .ref = message->list_sessions.ref, .orphaned_sessions = 0,
+    mailbox_send(self->mailbox, MESSAGE_OF(sessions_listed, .ref = message->list_sessions.ref,
+                                           .orphaned_sessions = (uint32_t)self->table->orphaned,
                                            .sessions = message_buffer_span(&rows)));
     message_buffer_done(&rows);
 }
@@ -262,7 +334,7 @@ static void on_close_session(struct session_manager *self, const struct message 
     (void)now_ms;
     const struct message_close_session *close = &message->close_session;
     struct session *session = session_table_find(self->table, close->session);
-    if (session == NULL || !session_is_listed(session)) {
+    if (session == NULL || !(session_is_listed(session) || session_is_parked(session))) {
         mailbox_send(self->mailbox, MESSAGE_OF(session_closing, .ref = close->ref, .found = false));
         return;
     }
@@ -270,8 +342,15 @@ static void on_close_session(struct session_manager *self, const struct message 
              close->grace_ms);
     session->close_ref = close->ref;
     session->close_grace_ms = close->grace_ms;
-    session_table_move(self->table, session, SESSION_RELEASING);
-    session_release(self, session, close->grace_ms > 0);
+    if (session->state == SESSION_RESUMING)
+        session_refuse(self, session,
+                       &(const struct refusal){.why = REFUSAL_killed,
+                                               .goaway_code = CODE_PROTOCOL_ERROR,
+                                               .message = "closed by admin",
+                                               .close_code = 1000});
+    bool has_connection = session->link.connection.value != 0;
+    session_table_move(self->table, session, has_connection ? SESSION_RELEASING : SESSION_LOST);
+    session_release(self, session, has_connection && close->grace_ms > 0);
 }
 
 static void on_report_metrics(struct session_manager *self, const struct message *message, uint64_t now_ms)
@@ -280,6 +359,13 @@ static void on_report_metrics(struct session_manager *self, const struct message
     struct metric_report report = {0};
     metric_report_add(&report, METRIC_sessions_active, "", (double)self->table->listed);
     metric_report_add(&report, METRIC_sessions_opened_total, "", (double)self->opened);
+    metric_report_add(&report, METRIC_sessions_orphaned, "", (double)self->table->orphaned);
+    metric_report_add(&report, METRIC_sessions_parked_total, "", (double)self->parked);
+    metric_report_add(&report, METRIC_sessions_resumed_total, "", (double)self->resumed);
+    metric_report_add(&report, METRIC_sessions_expired_total, "reason=\"grace\"",
+                      (double)self->expired_count[EXPIRY_GRACE]);
+    metric_report_add(&report, METRIC_sessions_expired_total, "reason=\"limit\"",
+                      (double)self->expired_count[EXPIRY_LIMIT]);
     for (size_t i = 0; i < SESSION_REFUSAL_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
@@ -287,40 +373,6 @@ static void on_report_metrics(struct session_manager *self, const struct message
     }
     metric_report_add_mailbox(&report, self->mailbox, ACTOR_session_manager);
     metric_report_send(&report, self->mailbox, ACTOR_session_manager, 0, message->report_metrics.ref);
-}
-
-/* ---- timers -------------------------------------------------------------------------------------------------- */
-
-/* Probes those that are due, and finds out when the next one is. */
-static void sweep(struct session_manager *self, uint64_t now_ms)
-{
-    self->swept_ms = now_ms;
-    self->probe_at_ms = UINT64_MAX;
-    struct session *session;
-    TAILQ_FOREACH(session, &self->table->sessions, opened)
-    {
-        if (session->state != SESSION_LIVE)
-            continue;
-        if (session->liveness.probe_at_ms <= now_ms) {
-            liveness_probe(&session->liveness, &self->limits, now_ms);
-            mailbox_send(self->mailbox, MESSAGE_OF(probe_connection, .shard = session->link.shard,
-                                                   .connection = session->link.connection));
-        }
-        self->probe_at_ms = MIN(self->probe_at_ms, session->liveness.probe_at_ms);
-    }
-}
-
-/* One timer for all sessions: none, and nobody is woken. */
-static uint64_t on_time(void *p_self, uint64_t now_ms)
-{
-    struct session_manager *self = p_self;
-    uint64_t quarter_ms = liveness_interval_ms(&self->limits) / 4;
-    uint64_t gap_ms = MAX(1, MIN(quarter_ms, SWEEP_GAP_MAX_MS));
-    if (self->probe_at_ms <= now_ms && self->swept_ms + gap_ms <= now_ms)
-        sweep(self, now_ms);
-    if (self->probe_at_ms == UINT64_MAX)
-        return UINT64_MAX;
-    return MAX(self->probe_at_ms, self->swept_ms + gap_ms);
 }
 
 /* ---- dispatch and entry -------------------------------------------------------------------------------------- */
@@ -333,9 +385,11 @@ static handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_connection_closed] = on_connection_closed,
     [MESSAGE_connection_probed] = on_connection_probed,
     [MESSAGE_drain] = on_drain,
+    [MESSAGE_reload] = on_reload,
     [MESSAGE_bind] = on_bind,
     [MESSAGE_unbind] = on_unbind,
     [MESSAGE_session_released] = on_session_released,
+    [MESSAGE_session_resumed] = on_session_resumed,
     [MESSAGE_bindings_counted] = on_bindings_counted,
     [MESSAGE_list_sessions] = on_list_sessions,
     [MESSAGE_close_session] = on_close_session,
@@ -354,6 +408,7 @@ static void session_manager_destroy(void **p_self)
     if (self == NULL)
         return;
     session_table_destroy(&self->table);
+    auth_tokens_done(&self->tokens);
     free(self);
     *p_self = NULL;
 }
@@ -371,6 +426,14 @@ static void *session_manager_new(const struct options *options, struct mailbox *
         .idle_timeout_ms = options->idle_timeout,
     };
     self->probe_at_ms = UINT64_MAX;
+    char why[AUTH_TOKENS_WHY_MAX];
+    if (!handshake_load_tokens(self, why)) {
+        log_error(log, self_name(), "start-failed", "auth-token-file=\"%s\" reason=\"%s\"", options->auth_token_file,
+                  why);
+        void *unusable = self;
+        session_manager_destroy(&unusable);
+        return NULL;
+    }
     return self;
 }
 
@@ -379,5 +442,5 @@ const struct actor_spec session_manager_actor = {
     .new = session_manager_new,
     .destroy = session_manager_destroy,
     .on_message = on_message,
-    .on_time = on_time,
+    .on_time = session_timers,
 };

@@ -32,6 +32,7 @@ struct session_table *session_table_new(void)
     zhashx_set_key_hasher(table->by_connection, hash_connection);
     zhashx_set_key_comparator(table->by_connection, compare_connections);
     TAILQ_INIT(&table->sessions);
+    TAILQ_INIT(&table->parked);
     return table;
 }
 
@@ -51,26 +52,37 @@ void session_table_destroy(struct session_table **p_table)
     *p_table = NULL;
 }
 
+static void enter_state(struct session_table *table, struct session *session, enum session_state state)
+{
+    session->state = state;
+    table->listed += session_is_listed(session);
+    table->orphaned += state == SESSION_PARKED;
+}
+
+static void leave_state(struct session_table *table, struct session *session)
+{
+    table->listed -= session_is_listed(session);
+    table->orphaned -= session->state == SESSION_PARKED;
+}
+
 struct session *session_table_add(struct session_table *table, const struct session_id *id,
                                   const struct session_link *link)
 {
     struct session *session = zmalloc(sizeof *session);
     session->id = *id;
-    session->state = SESSION_LIVE;
-    session->link = *link;
     check(zhashx_insert(table->by_id, session->id.text, session) == 0);
-    /* One HELLO per connection: the gateway sees to that. */
-    check(zhashx_insert(table->by_connection, &session->link.connection.value, session) == 0);
+    session_table_link(table, session, link);
     TAILQ_INSERT_TAIL(&table->sessions, session, opened);
-    table->listed++;
+    enter_state(table, session, SESSION_LIVE);
     return session;
 }
 
 void session_table_remove(struct session_table *table, struct session *session)
 {
     session_table_unlink(table, session);
-    if (session_is_listed(session))
-        table->listed--;
+    leave_state(table, session);
+    if (session_is_parked(session))
+        TAILQ_REMOVE(&table->parked, session, parked);
     zhashx_delete(table->by_id, session->id.text);
     TAILQ_REMOVE(&table->sessions, session, opened);
     session_free(session);
@@ -78,9 +90,13 @@ void session_table_remove(struct session_table *table, struct session *session)
 
 void session_table_move(struct session_table *table, struct session *session, enum session_state state)
 {
-    table->listed -= session_is_listed(session);
-    session->state = state;
-    table->listed += session_is_listed(session);
+    bool was_parked = session_is_parked(session);
+    leave_state(table, session);
+    enter_state(table, session, state);
+    if (was_parked && !session_is_parked(session))
+        TAILQ_REMOVE(&table->parked, session, parked);
+    else if (!was_parked && session_is_parked(session))
+        TAILQ_INSERT_TAIL(&table->parked, session, parked);
 }
 
 void session_table_unlink(struct session_table *table, struct session *session)
@@ -89,6 +105,15 @@ void session_table_unlink(struct session_table *table, struct session *session)
         return;
     zhashx_delete(table->by_connection, &session->link.connection.value);
     session->link.connection.value = 0;
+}
+
+void session_table_link(struct session_table *table, struct session *session, const struct session_link *link)
+{
+    session_table_unlink(table, session);
+    free(session->link.peer);
+    session->link = *link;
+    /* One HELLO per connection: the gateway sees to that. */
+    check(zhashx_insert(table->by_connection, &session->link.connection.value, session) == 0);
 }
 
 struct session *session_table_find(struct session_table *table, const char *id)
@@ -110,8 +135,11 @@ bool session_is_listed(const struct session *session)
 {
     switch (session->state) {
     case SESSION_LIVE:
+    case SESSION_RESUMING:
     case SESSION_DRAINING:
         return true;
+    case SESSION_PARKING:
+    case SESSION_PARKED:
     case SESSION_RELEASING:
     case SESSION_LOST:
     case SESSION_ENDING:
@@ -119,4 +147,9 @@ bool session_is_listed(const struct session *session)
     }
     check(false); /* not a state */
     return false;
+}
+
+bool session_is_parked(const struct session *session)
+{
+    return session->state == SESSION_PARKING || session->state == SESSION_PARKED;
 }

@@ -1,5 +1,5 @@
-/* The session-manager's sessions, found by id and by connection, in the order in which they were opened. Knows no
- * rules. */
+/* The session-manager's sessions, found by id and by connection, in the order in which they were opened, and those
+ * whose driver is away in the order in which they lost it. Knows no rules. */
 #ifndef HOODY_ACTORS_SESSION_TABLE_H
 #define HOODY_ACTORS_SESSION_TABLE_H
 
@@ -11,9 +11,12 @@
 
 enum session_state {
     SESSION_LIVE,
+    SESSION_PARKING,   /* its driver is away: park_session is said; does it hold anything to be kept? */
+    SESSION_PARKED,    /* it does */
+    SESSION_RESUMING,  /* its driver is back, on a connection that is not let in yet: resume_session is said */
     SESSION_DRAINING,  /* the daemon is going: end_session is said, its streams may end */
     SESSION_RELEASING, /* killed: release_session is said, session_released not heard */
-    SESSION_LOST,      /* the same, and its connection is gone meanwhile */
+    SESSION_LOST,      /* the same, and it has no connection */
     SESSION_ENDING,    /* end_session is said, connection_closed not heard */
 };
 
@@ -31,12 +34,14 @@ struct session {
     enum session_state state;
     struct session_link link;
     struct liveness liveness;
+    uint64_t parked_ms; /* when it lost its driver: PARKING, PARKED */
     uint32_t bindings;  /* as the registry said last */
     bool is_released;   /* release_session is said: nothing more of it goes to the registry */
     uint64_t close_ref; /* of the close_session that is owed an answer: RELEASING, LOST */
     uint64_t close_grace_ms;
 
     TAILQ_ENTRY(session) opened;
+    TAILQ_ENTRY(session) parked;
 };
 TAILQ_HEAD(session_queue, session);
 
@@ -44,7 +49,9 @@ struct session_table {
     zhashx_t *by_id;
     zhashx_t *by_connection;
     struct session_queue sessions; /* owns them */
-    size_t listed;                 /* LIVE or DRAINING */
+    struct session_queue parked;   /* PARKING or PARKED, the longest first */
+    size_t listed;
+    size_t orphaned; /* PARKED */
 };
 
 struct session_table *session_table_new(void);
@@ -55,8 +62,10 @@ struct session *session_table_add(struct session_table *table, const struct sess
                                   const struct session_link *link);
 void session_table_remove(struct session_table *table, struct session *session);
 void session_table_move(struct session_table *table, struct session *session, enum session_state state);
-/* The connection is gone, the session stays. */
+/* The connection is gone, or nothing to it any more; the session stays. */
 void session_table_unlink(struct session_table *table, struct session *session);
+/* On another connection from here on. Takes link->peer. */
+void session_table_link(struct session_table *table, struct session *session, const struct session_link *link);
 
 /* `id` as somebody sent it. NULL: none of that id. */
 struct session *session_table_find(struct session_table *table, const char *id);
@@ -64,7 +73,9 @@ struct session *session_table_find_linked(struct session_table *table, struct co
 /* How many have a connection. */
 size_t session_table_linked(const struct session_table *table);
 
-/* Does it count as a session for those outside: the lists, the cap, the gauge? */
+/* Does it count as a live session for those outside: the lists, the cap, the gauge? */
 bool session_is_listed(const struct session *session);
+/* Is its driver away: PARKING or PARKED? */
+bool session_is_parked(const struct session *session);
 
 #endif

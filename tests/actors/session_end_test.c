@@ -99,7 +99,7 @@ static void without_sessions_nobody_is_woken(void **state)
                  MESSAGE_OF(open_session, .connection = {1}, .subprotocol = 1, .hello = span_of_string(HELLO_V1)));
     uint64_t wake_ms = actor_turn(&session_manager_actor, self, mailbox, now_ms);
     assert_in_range(wake_ms - now_ms, PING_MS, PING_MS + SLACK_MS); /* not before it has something to do */
-    mailbox_send(gateway, MESSAGE_OF(connection_closed, .connection = {1}));
+    mailbox_send(gateway, MESSAGE_OF(connection_closed, .connection = {1}, .close_code = 1000));
     actor_turn(&session_manager_actor, self, mailbox, now_ms);
     assert_true(actor_turn(&session_manager_actor, self, mailbox, wake_ms) == UINT64_MAX);
     session_manager_actor.destroy(&self);
@@ -138,12 +138,11 @@ static void a_driver_is_silent_for_the_pong_timeout_and_not_longer(void **state)
     stage_silent(stage);
     say_probed(stage, 1, (struct signs){.silence_ms = PONG_TIMEOUT_MS + 1});
     hear_pong_timeout(stage, 1);
+    hear_park_session(stage, session); /* its goodbye is not waited for */
     assert_int_equal(count_listed(stage), 0);
-    stage_advance(stage, 10 * PING_MS); /* it is not probed any more */
+    stage_advance(stage, 2 * PING_MS); /* it is not probed any more */
     say_probed(stage, 1, (struct signs){.silence_ms = 2 * PONG_TIMEOUT_MS});
-    stage_silent(stage);
-    say_connection_closed(stage, 1);
-    hear_release_session(stage, session, false);
+    say_connection_lost(stage, 1);
     stage_silent(stage);
 }
 
@@ -351,12 +350,14 @@ static void a_driver_that_leaves_while_it_is_killed_is_still_found(void **state)
 
 static void a_session_whose_time_is_up_is_not_found(void **state)
 {
+    struct play *play = *state;
+    play->options.idle_timeout = PING_MS;
     struct stage *stage = play_raise(state);
     struct session_id session = open_one(stage, 1);
     stage_advance(stage, PING_MS);
     hear_probe(stage, 1);
-    say_probed(stage, 1, (struct signs){.silence_ms = PONG_TIMEOUT_MS + 1});
-    hear_pong_timeout(stage, 1);
+    say_probed(stage, 1, (struct signs){0});
+    hear_idle_timeout(stage, 1);
     say_close_session(stage, session.text, 1, 50);
     hear_session_closing(stage, 1, false);
     stage_silent(stage);

@@ -51,7 +51,17 @@ struct session_id open_one(struct stage *stage, uint64_t connection)
 
 void say_connection_closed(struct stage *stage, uint64_t connection)
 {
+    stage_say(stage, MESSAGE_OF(connection_closed, .connection = {connection}, .close_code = 1000));
+}
+
+void say_connection_lost(struct stage *stage, uint64_t connection)
+{
     stage_say(stage, MESSAGE_OF(connection_closed, .connection = {connection}, .close_code = 1006));
+}
+
+void say_counted(struct stage *stage, struct session_id session, uint32_t bindings)
+{
+    stage_say(stage, MESSAGE_OF(bindings_counted, .session = session, .bindings = bindings));
 }
 
 void say_session_released(struct stage *stage, struct session_id session)
@@ -87,6 +97,12 @@ void hear_release_session(struct stage *stage, struct session_id session, bool s
     assert_int_equal(release->streams_may_end, streams_may_end);
 }
 
+void hear_park_session(struct stage *stage, struct session_id session)
+{
+    const struct message_park_session *park = &stage_hear(stage, MESSAGE_park_session)->park_session;
+    assert_string_equal(park->session.text, session.text);
+}
+
 void hear_end_session(struct stage *stage, const struct message_end_session *expected)
 {
     const struct message_end_session *end = &stage_hear(stage, MESSAGE_end_session)->end_session;
@@ -105,13 +121,22 @@ void hear_session_closing(struct stage *stage, uint64_t ref, bool found)
     assert_int_equal(closing->found, found);
 }
 
-size_t count_listed(struct stage *stage)
+static struct message_sessions_listed list(struct stage *stage)
 {
     stage_say(stage, MESSAGE_OF(list_sessions, .ref = 3));
     const struct message_sessions_listed *listed = &stage_hear(stage, MESSAGE_sessions_listed)->sessions_listed;
     assert_int_equal(listed->ref, 3);
-    assert_int_equal(listed->orphaned_sessions, 0);
-    struct span rows = listed->sessions;
+    return *listed;
+}
+
+uint32_t count_orphaned(struct stage *stage)
+{
+    return list(stage).orphaned_sessions;
+}
+
+size_t count_listed(struct stage *stage)
+{
+    struct span rows = list(stage).sessions;
     struct message row;
     size_t count = 0;
     for (; message_rows_next(&rows, &row); count++)

@@ -21,17 +21,24 @@ struct stage *play_raise(void **state);
 void say_hello(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *hello);
 /* A v1 session on this connection. */
 struct session_id open_one(struct stage *stage, uint64_t connection);
+/* The driver leaves: a close frame with 1000. */
 void say_connection_closed(struct stage *stage, uint64_t connection);
+/* It is cut off: no close frame. */
+void say_connection_lost(struct stage *stage, uint64_t connection);
+void say_counted(struct stage *stage, struct session_id session, uint32_t bindings);
 void say_session_released(struct stage *stage, struct session_id session);
 void say_close_session(struct stage *stage, const char *session, uint64_t ref, uint64_t grace_ms);
 
 void hear_session_refused(struct stage *stage, uint64_t connection, uint32_t goaway_code, const char *goaway_message,
                           uint32_t close_code);
 void hear_release_session(struct stage *stage, struct session_id session, bool streams_may_end);
+void hear_park_session(struct stage *stage, struct session_id session);
 void hear_end_session(struct stage *stage, const struct message_end_session *expected);
 void hear_session_closing(struct stage *stage, uint64_t ref, bool found);
 
 /* The sessions in the list. */
 size_t count_listed(struct stage *stage);
+/* The parked ones. */
+uint32_t count_orphaned(struct stage *stage);
 
 #endif

@@ -42,8 +42,9 @@ def ports_are_free_before_the_202():
                 frames, code, _ = driver.expect_closed()
                 assert [(kind, json.loads(payload)) for kind, _, payload in frames] == [(GOAWAY, CLOSED_BY_ADMIN)], frames
                 assert code == 1000, code
+                assert daemon.get_json("/tunnels")["orphanedSessions"] == 0
+                heir.close()
             bystander.check()
-        assert daemon.get_json("/tunnels")["orphanedSessions"] == 0
 
 
 def running_streams_may_end_within_the_grace():

@@ -1,4 +1,5 @@
-"""A clean close, a GOAWAY and a driver's error release all ports at once (protocol sections 5 and 7)."""
+"""A clean close, a GOAWAY and a driver's error release all ports at once, and so does a drop where there is no grace
+(protocol sections 5 and 7)."""
 
 import socket
 import struct
@@ -14,8 +15,8 @@ def is_refused(port):
     return False
 
 
-def leaves(how):
-    with Daemon() as daemon, Bystander(daemon) as bystander:
+def leaves(how, *flags):
+    with Daemon(*flags) as daemon, Bystander(daemon) as bystander:
         with RawDriver(daemon) as driver:
             ports = [driver.bind()["containerPort"] for _ in range(3)]
             with Visitor(ports[0]) as waiting, Visitor(ports[1]) as idle:
@@ -30,6 +31,7 @@ def leaves(how):
         with RawDriver(daemon) as another:
             for port in ports:
                 assert another.bind(port)["containerPort"] == port
+            another.close()
         bystander.check()
         wait_until(lambda: len(daemon.get_json("/sessions")["sessions"]) == 1, "the sessions are gone")
         assert daemon.get_json("/tunnels")["orphanedSessions"] == 0
@@ -79,8 +81,8 @@ def an_error():
     leaves(says_nonsense)
 
 
-def a_drop():
-    leaves(drops)
+def a_drop_without_grace():
+    leaves(drops, "--takeover-grace", "0")
 
 
-run(a_clean_close, a_goaway, an_error, a_drop)
+run(a_clean_close, a_goaway, an_error, a_drop_without_grace)
