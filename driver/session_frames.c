@@ -84,7 +84,8 @@ static bool on_bind_err(struct session *session, uint32_t id, struct span payloa
     bool is_asked_for = binding != NULL;
     if (is_asked_for) {
         binding->state = BINDING_GONE;
-        session_settle_end(session, SESSION_FAILED, "the daemon refused the port: %s (%s)", err.message, err.code);
+        session_settle_end(session, SESSION_FAILED, "the daemon refused port %u: %s (%s)", binding->wish->port,
+                           err.message, err.code);
         session_bindings_changed(session);
     }
     bind_err_done(&err);
