@@ -1,6 +1,7 @@
 """Liveness: PING and PONG both ways, pong timeout, idle timeout (protocol section 7)."""
 
 import json
+import time
 
 from harness import GOAWAY, PING, PONG, Daemon, RawDriver, bound_port, frame, run
 
@@ -12,26 +13,21 @@ def a_drivers_ping_comes_back():
             assert driver.receive() == (PONG, 0, token)
 
 
-def the_kit_pings_and_a_driver_that_answers_stays():
-    with Daemon("--ping-interval", "50ms", "--pong-timeout", "400ms") as daemon, RawDriver(daemon) as driver:
-        for _ in range(20):  # far beyond the timeout
-            frames = driver.receive_message()
-            for kind, stream, payload in frames:
-                assert kind == PING and stream == 0 and len(payload) == 8, frames
-                driver.send(frame(PONG, 0, payload))
-        assert len(daemon.get_json("/sessions")["sessions"]) == 1
-
-
-def any_frame_counts_as_a_sign_of_life():
-    with Daemon("--ping-interval", "50ms", "--pong-timeout", "400ms") as daemon, RawDriver(daemon) as driver:
-        for _ in range(20):
-            for kind, _, _ in driver.receive_message():
-                assert kind == PING
-            driver.send(frame(0x7F, 0, b"still here"))
+def drivers_that_answer_or_say_anything_stay():
+    timeout = 5  # seconds: a machine may be busy for a while
+    flags = ("--ping-interval", "500ms", "--pong-timeout", f"{timeout}s")
+    with Daemon(*flags) as daemon, RawDriver(daemon) as answers, RawDriver(daemon) as talks:
+        until = time.monotonic() + 1.5 * timeout
+        while time.monotonic() < until:
+            for driver in (answers, talks):
+                for kind, stream, payload in driver.receive_message():
+                    assert kind == PING and stream == 0 and len(payload) == 8, (kind, stream, payload)
+                    driver.send(frame(PONG, 0, payload) if driver is answers else frame(0x7F, 0, b"still here"))
+        assert daemon.get_json("/sessions")["total"] == 2
 
 
 def a_silent_driver_gets_goaway_10_and_1001():
-    with bound_port("--ping-interval", "50ms", "--pong-timeout", "300ms") as (daemon, driver, _port):
+    with bound_port("--ping-interval", "200ms", "--pong-timeout", "2s") as (daemon, driver, _port):
         frames = []
         with RawDriver(daemon) as silent:
             silent.bind()
@@ -46,7 +42,7 @@ def a_silent_driver_gets_goaway_10_and_1001():
 
 
 def an_unused_session_gets_goaway_10_and_1000():
-    with Daemon("--idle-timeout", "300ms", "--ping-interval", "50ms") as daemon, RawDriver(daemon) as used:
+    with Daemon("--idle-timeout", "2s", "--ping-interval", "200ms") as daemon, RawDriver(daemon) as used:
         used.bind()
         with RawDriver(daemon) as idle:
             while True:
@@ -62,8 +58,7 @@ def an_unused_session_gets_goaway_10_and_1000():
 
 run(
     a_drivers_ping_comes_back,
-    the_kit_pings_and_a_driver_that_answers_stays,
-    any_frame_counts_as_a_sign_of_life,
+    drivers_that_answer_or_say_anything_stay,
     a_silent_driver_gets_goaway_10_and_1001,
     an_unused_session_gets_goaway_10_and_1000,
 )

@@ -68,7 +68,7 @@ def on_the_http_listeners():
 
 
 def half_a_request_waits_no_longer_than_its_time():
-    with Daemon("--head-timeout", "300ms") as daemon, Bystander(daemon) as bystander:
+    with Daemon("--head-timeout", "2s") as daemon, Bystander(daemon) as bystander:
         fds = daemon.get_json("/health")["fds"]
         for port in (daemon.port, bystander.port):
             assert status_of(pour(port, HALF, ends=False)) == 408
@@ -77,7 +77,7 @@ def half_a_request_waits_no_longer_than_its_time():
 
 
 def half_of_a_later_request_waits_no_longer_either():
-    with Daemon("--head-timeout", "300ms", "--keepalive-timeout", "1h") as daemon, Bystander(daemon) as bystander:
+    with Daemon("--head-timeout", "2s", "--keepalive-timeout", "1h") as daemon, Bystander(daemon) as bystander:
         with Visitor(daemon.port) as caller:
             caller.send(f"GET {API}/health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert caller.receive_answer()[0] == 200
@@ -130,7 +130,7 @@ def during_the_upgrade():
         b"Sec-WebSocket-Protocol: hoody-tunnel.v1\r\n\r\n"
     )
     rng = random.Random(SEED)
-    with Daemon("--hello-timeout", "500ms") as daemon, Bystander(daemon) as bystander:
+    with Daemon("--hello-timeout", "2s") as daemon, Bystander(daemon) as bystander:
         fds = daemon.get_json("/health")["fds"]
         for length in range(0, len(good), 7):
             pour(daemon.port, good[:length])
