@@ -30,6 +30,27 @@ static bool may_be_address(struct span name)
     return true;
 }
 
+static bool is_named(struct span host, char *const *list, size_t count)
+{
+    char *name = fuzz_text(host);
+    bool is_named = false;
+    for (size_t i = 0; i < count; i++) {
+        char *pattern = fuzz_text(span_of_string(list[i]));
+        const size_t length = strlen(pattern);
+        if (length > 0 && pattern[length - 1] == '.')
+            pattern[length - 1] = '\0';
+        const char *suffix = pattern + 1;
+        const bool is_suffix = strncmp(list[i], "*.", 2) == 0;
+        if (!is_suffix)
+            is_named |= strcasecmp(name, pattern) == 0;
+        else if (strlen(suffix) > 1 && strlen(name) > strlen(suffix))
+            is_named |= strcasecmp(name + strlen(name) - strlen(suffix), suffix) == 0;
+        free(pattern);
+    }
+    free(name);
+    return is_named;
+}
+
 /* Case has no meaning. */
 static struct span other_case(struct span text, uint8_t bytes[TEXT_BYTES])
 {
@@ -45,6 +66,7 @@ static struct span other_case(struct span text, uint8_t bytes[TEXT_BYTES])
 static void check_host(struct span host, char *const *list, size_t count)
 {
     uint8_t bytes[TEXT_BYTES];
+    const struct span name = name_of(host);
     bool admits = browser_guard_admits_host(host, true, NULL, 0);
     const bool admits_anyway = admits;
     for (size_t i = 0; i < count; i++) {
@@ -53,7 +75,8 @@ static void check_host(struct span host, char *const *list, size_t count)
         admits = admits_more;
     }
     check(browser_guard_admits_host(host, false, list, count));
-    const struct span name = name_of(host);
+    if (name.length == 0 || memchr(name.data, '\0', name.length) == NULL) /* no flag can hold one */
+        check(admits == (admits_anyway || is_named(name, list, count)));
     const bool has_dot = name.length > 0 && memchr(name.data, '.', name.length) != NULL;
     check(has_dot ? !admits_anyway || may_be_address(name) : admits_anyway);
     check(browser_guard_admits_host(other_case(host, bytes), true, list, count) == admits);

@@ -10,8 +10,8 @@
 /* Takes a count, then the fields; `list` gets its own copies. */
 void fuzz_take_fields(struct span *input, struct field_list *list);
 
-/* What our own reader refuses and the protocol lets pass to whoever asked for it: a control byte in a value other than
- * CR, LF, NUL (those must never be written), more fields or a longer head than it takes. */
+/* What our own reader refuses and the protocol lets pass to whoever asked for it: a control byte in a value (CR, LF
+ * and NUL, which must never be written, do not excuse it), more fields or a longer head than it takes. */
 bool fuzz_fields_are_beyond_the_reader(const struct field_list *list);
 
 /* As a reader sees a value: without white space around it. Borrowed. */

@@ -97,12 +97,16 @@ void fuzz_feed_begin(struct fuzz_feed *feed, enum fuzz_cut cut, struct span byte
     *feed = (struct fuzz_feed){.cut = cut, .left = bytes, .state = hash_of(bytes)};
 }
 
-/* Mostly short, where the states of a reader change. */
+enum { LONGEST_COUNT = 8 };
+
+/* Mostly short, where the states of a reader change; chains always, so that few payloads lie in one. */
 static size_t random_length(struct fuzz_feed *feed)
 {
-    static const size_t longest[] = {1, 2, 4, 16, 64, 1024};
+    static const size_t longest_pieces[LONGEST_COUNT] = {1, 2, 3, 5, 9, 17, 33, 500};
+    static const size_t longest_chains[LONGEST_COUNT] = {1, 2, 3, 5, 7, 9, 13, 33};
+    const size_t *longest = feed->cut == FUZZ_CHAINS ? longest_chains : longest_pieces;
     const uint64_t random = feed_random(feed);
-    return 1 + (size_t)((random >> 8) % longest[random % (sizeof longest / sizeof longest[0])]);
+    return 1 + (size_t)((random >> 8) % longest[(random >> 32) % LONGEST_COUNT]);
 }
 
 static void append(struct span bytes, struct evbuffer *in)

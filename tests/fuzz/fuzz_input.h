@@ -29,7 +29,7 @@ enum fuzz_cut {
     FUZZ_WHOLE,
     FUZZ_BYTES,  /* one at a time */
     FUZZ_PIECES, /* short and long ones */
-    FUZZ_CHAINS, /* all at once, in an evbuffer of many small chains */
+    FUZZ_CHAINS, /* all at once, in an evbuffer of many short chains */
 };
 enum { FUZZ_CUT_COUNT = FUZZ_CHAINS + 1 };
 struct fuzz_feed {

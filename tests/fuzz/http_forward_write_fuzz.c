@@ -6,6 +6,7 @@
 #include "http_forward.h"
 
 #include <event2/buffer.h>
+#include <stdlib.h>
 
 /* One byte below the table's size picks from it; others begin a string of the input. */
 static char *take_text(struct span *input, const char *const *table, size_t count)
@@ -43,6 +44,29 @@ static void check_lines(struct span head)
     }
 }
 
+/* The framing that STREAM_OPEN asks for cannot be read in two ways. */
+static void check_framing(const struct stream_open *open)
+{
+    const char *length = NULL;
+    bool is_chunked = false;
+    for (size_t i = 0; i < open->fields.count; i++) {
+        const char *value = open->fields.pairs[i].value;
+        if (strcasecmp(open->fields.pairs[i].name, "content-length") == 0) {
+            check(value[0] != '\0' && value[strspn(value, "0123456789")] == '\0');
+            check(strtoull(value, NULL, 10) <= INT64_MAX);
+            check(length == NULL || strtoull(value, NULL, 10) == strtoull(length, NULL, 10));
+            length = value;
+        }
+        if (strcasecmp(open->fields.pairs[i].name, "transfer-encoding") == 0) {
+            check(!is_chunked && strcasecmp(value, "chunked") == 0);
+            is_chunked = true;
+        }
+    }
+    check(!is_chunked || (length == NULL && !open->is_upgrade));
+    check(http_forward_is_chunked(open) == is_chunked);
+    check(http_forward_content_length(open) == (length != NULL ? strtoull(length, NULL, 10) : 0));
+}
+
 static void check_one_request(struct evbuffer *wire, const struct stream_open *open, const char *host)
 {
     struct http_reader *reader = http_reader_new(HTTP_REQUESTS);
@@ -68,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take_open(&input, &open, &host);
     if (http_forward_write_request(&open, host, wire)) {
         check(strcasecmp(open.method, "CONNECT") != 0);
+        check_framing(&open);
         check_lines(fuzz_span(wire));
         check_one_request(wire, &open, host);
     } else {

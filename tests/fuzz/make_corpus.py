@@ -38,6 +38,7 @@ def websocket_reader():
         "client": bytes([limit | 1]) + client(0x82, b"one") + client(0x89, b"p") + client(0x88, b"\x03\xe9"),
         "client-masked": bytes([limit | 1]) + ws_frame(0x82, b"one"),
         "too-big": bytes([2 << 2]) + ws_frame(0x82, b"x" * 126),
+        "too-big-in-fragments": bytes([2 << 2]) + ws_frame(0x02, b"x" * 100) + ws_frame(0x80, b"x" * 26),
         "reserved": bytes([limit]) + ws_frame(0xC2, b"x"),
         "long-form": bytes([limit]) + b"\x82\xfe\x00\x01\x00\x00\x00\x00x",
     }
@@ -79,6 +80,8 @@ REQUESTS = {
     "hop-by-hop": b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close, X-A, host\r\nX-A: 1\r\nTE: trailers\r\n"
     b"Keep-Alive: 5\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Host: h\r\nX-B: caf\xe9\r\nX-C: caf\xc3\xa9\r\n\r\n",
     "get-with-body": b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "get-chunked": b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    "head-length": b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
     "smuggling": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "connect": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
 }
@@ -146,6 +149,8 @@ def http_answer():
         "old-visitor": b"\x04" + answer_head(ok) + answer_body(b"until close") + end,
         "too-long": b"\x00" + answer_head(ok, (b"content-length", b"2")) + answer_body(b"hi HTTP/1.1 200 OK\r\n\r\n") + end,
         "too-short": b"\x00" + answer_head(ok, (b"content-length", b"5")) + answer_body(b"hi") + end,
+        "no-content": b"\x00" + answer_head(5, (b"content-length", b"5")) + answer_body(b"hello") + end,
+        "control-byte": b"\x00" + answer_head(ok, (b"a", b"b\x01")) + end,
         "head": b"\x01" + answer_head(ok, (b"content-length", b"5")) + answer_body(b"hello") + end,
         "interim": b"\x00" + answer_head(2, (b"link", b"</a>"), final=False) + answer_head(7) + answer_body(b"no") + end,
         "switch": b"\x02" + answer_head(1, (b"connection", b"upgrade"), (b"upgrade", b"websocket")) + answer_body(b"raw"),
@@ -173,6 +178,7 @@ def http_forward_write():
         "chunked": request(0, b"POST", b"/", b"h", (b"transfer-encoding", b"chunked")),
         "upgrade": request(1, b"GET", b"/ws", b"h", (b"connection", b"Upgrade"), (b"upgrade", b"websocket")),
         "upgrade-with-body": request(1, b"GET", b"/ws", b"h", (b"content-length", b"1")),
+        "lengths-differ": request(0, b"POST", b"/", b"h", (b"content-length", b"1"), (b"content-length", b"2")),
         "both": request(0, b"POST", b"/", b"h", (b"content-length", b"5"), (b"transfer-encoding", b"chunked")),
         "injected-target": request(0, b"GET", b"/ HTTP/1.1\r\nX: y", b"h"),
         "injected-value": request(0, b"GET", b"/", b"h", (b"a", b"b\r\n\r\nGET / HTTP/1.1")),
@@ -240,6 +246,7 @@ def message_unpack():
 
 def browser_guard():
     return {
+        "longer-name": b"a.example\na.example.com",
         "named": b"app.example.com:7080\nother.test\nAPP.example.com",
         "suffix": b"a.b.example.com.\n*.example.com",
         "suffix-itself": b"example.com\n*.example.com",
@@ -263,6 +270,7 @@ def cidr():
         "unix": address(3) + b"0.0.0.0/0",
         "bits-beyond": address(0, 10) + b"10.0.0.1/8",
         "odd": address(2, 0x20, 1, 0x0D, 0xB8) + b"2001:db8::/33",
+        "odd-bit": address(2, 0x20, 1, 0x0D, 0xB8, 0x40) + b"2001:db8::/33",
         "all": address(2, 1) + b"::/0",
         "none": address(0, 1) + b"10.0.0.0/33",
     }

@@ -164,6 +164,24 @@ static void pack_made(struct span *input, enum message_type type, struct message
         free(texts[i]);
 }
 
+static void check_refused(struct span packed)
+{
+    struct message message = {0};
+    const char *why = NULL;
+    check(!message_unpack(packed, &message, &why));
+}
+
+/* A message is neither longer nor shorter. */
+static void check_whole(struct span packed)
+{
+    uint8_t *longer = calloc(1, packed.length + 1);
+    check(longer != NULL);
+    memcpy(longer, packed.data, packed.length);
+    check_refused(span_of(longer, packed.length + 1));
+    check_refused(span_of(longer, packed.length - 1));
+    free(longer);
+}
+
 static void check_made(struct span input, enum message_type type)
 {
     struct message_buffer packed = {0};
@@ -172,6 +190,7 @@ static void check_made(struct span input, enum message_type type)
     pack_made(&input, type, &packed);
     check(message_unpack(message_buffer_span(&packed), &message, &why) && message.type == type);
     message_done(&message);
+    check_whole(message_buffer_span(&packed));
     check_packed(message_buffer_span(&packed));
     for (int i = 0; i < SPOILS_MAX && input.length > 0; i++) {
         packed.data[fuzz_take_u16(&input) % packed.length] ^= fuzz_take_u8(&input);
