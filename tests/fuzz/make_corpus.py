@@ -320,6 +320,22 @@ def driver_target():
     }
 
 
+def driver_handshake():
+    answer = lambda *lines: b"ws://a.test/x\n" + b"\r\n".join(lines) + b"\r\n\r\n"
+    accept = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    switch, connection, upgrade = b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade", b"Upgrade: websocket"
+    protocol = b"Sec-WebSocket-Protocol: hoody-tunnel.v1"
+    return {
+        "accepted": answer(switch, connection, upgrade, accept, protocol),
+        "other-key": answer(switch, connection, upgrade, b"Sec-WebSocket-Accept: x", protocol),
+        "extension": answer(switch, connection, upgrade, accept, protocol, b"Sec-WebSocket-Extensions: x"),
+        "other-protocol": answer(switch, connection, upgrade, accept, b"Sec-WebSocket-Protocol: hoody-tunnel.v2"),
+        "refused": answer(b"HTTP/1.1 403 Forbidden and a long reason" + b"!" * 60, b"Content-Length: 0"),
+        "address6": b"wss://[::1]:443/a?b=c\n",
+        "no-path": b"ws://localhost:7080\n",
+    }
+
+
 def api_route():
     return {
         "health": b"GET\n/api/v1/tunnel/health",
@@ -346,7 +362,7 @@ def public_url():
 TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, http_forward,
     http_forward_write, payloads, stream_payloads, message_unpack, browser_guard, cidr, daemon_options, driver_options,
-    driver_target, api_route, public_url,
+    driver_target, driver_handshake, api_route, public_url,
 ]
 
 
