@@ -144,3 +144,85 @@ size_t count_listed(struct stage *stage)
     assert_int_equal(rows.length, 0);
     return count;
 }
+
+/* ---- parking and resume ---------------------------------------------------------------------------------------- */
+
+void say_hello_again(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *session)
+{
+    char hello[256];
+    snprintf(hello, sizeof hello, "{\"version\":\"hoody-tunnel.v%u\",\"resume\":{\"sessionId\":\"%s\"}}", subprotocol,
+             session);
+    say_hello(stage, connection, subprotocol, hello);
+}
+
+void hear_resume_session(struct stage *stage, struct session_id session, uint64_t connection)
+{
+    const struct message_resume_session *resume = &stage_hear(stage, MESSAGE_resume_session)->resume_session;
+    assert_string_equal(resume->session.text, session.text);
+    assert_int_equal(resume->connection.value, connection);
+}
+
+void say_resumed(struct stage *stage, struct session_id session, uint64_t connection, uint32_t count)
+{
+    struct message_buffer rows = {0};
+    for (uint32_t i = 1; i <= count; i++)
+        assert_true(
+            message_pack(MESSAGE_OF(binding_row, .binding = {i}, .session = session, .port = RESUMED_PORT + i), &rows));
+    stage_say(stage, MESSAGE_OF(session_resumed, .session = session, .connection = {connection},
+                                .bindings = message_buffer_span(&rows)));
+    message_buffer_done(&rows);
+}
+
+struct hello_ok hear_opened(struct stage *stage, uint64_t connection)
+{
+    const struct message_session_opened *opened = &stage_hear(stage, MESSAGE_session_opened)->session_opened;
+    assert_int_equal(opened->connection.value, connection);
+    struct hello_ok ok;
+    const char *why;
+    assert_int_equal(hello_ok_decode(opened->hello_ok, &ok, &why), PAYLOAD_OK);
+    assert_string_equal(ok.session.text, opened->session.text);
+    return ok;
+}
+
+void hear_resumed(struct stage *stage, struct session_id session, uint64_t connection)
+{
+    struct hello_ok ok = hear_opened(stage, connection);
+    assert_true(ok.resumed);
+    assert_string_equal(ok.session.text, session.text);
+    hello_ok_done(&ok);
+}
+
+void hear_fresh(struct stage *stage, struct session_id not_this, uint64_t connection)
+{
+    struct hello_ok ok = hear_opened(stage, connection);
+    assert_false(ok.resumed);
+    assert_string_not_equal(ok.session.text, not_this.text);
+    assert_int_equal(ok.resumed_bind_count, 0);
+    hello_ok_done(&ok);
+}
+
+struct session_id open_bound(struct stage *stage, uint64_t connection)
+{
+    struct session_id session = open_one(stage, connection);
+    say_counted(stage, session, 1);
+    return session;
+}
+
+struct session_id park_one(struct stage *stage, uint64_t connection)
+{
+    struct session_id session = open_bound(stage, connection);
+    say_connection_lost(stage, connection);
+    hear_park_session(stage, session);
+    say_counted(stage, session, 1);
+    stage_silent(stage);
+    return session;
+}
+
+struct session_id resume_one(struct stage *stage, uint64_t connection)
+{
+    struct session_id session = park_one(stage, connection);
+    say_hello_again(stage, connection + 1, 1, session.text);
+    hear_resume_session(stage, session, connection + 1);
+    stage_silent(stage);
+    return session;
+}

@@ -3,6 +3,7 @@
 #define HOODY_TUNNEL_TESTS_SESSION_SCRIPT_H
 
 #include "options.h"
+#include "session_payloads.h"
 #include "stage.h"
 
 #define HELLO_V1 "{\"version\":\"hoody-tunnel.v1\"}"
@@ -40,5 +41,26 @@ void hear_session_closing(struct stage *stage, uint64_t ref, bool found);
 size_t count_listed(struct stage *stage);
 /* The parked ones. */
 uint32_t count_orphaned(struct stage *stage);
+
+/* ---- parking and resume ---- */
+
+enum { RESUMED_PORT = 8000 };
+
+/* A HELLO that resumes. */
+void say_hello_again(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *session);
+void hear_resume_session(struct stage *stage, struct session_id session, uint64_t connection);
+/* The registry's answer: bindings 1..count, at RESUMED_PORT + 1 and up. */
+void say_resumed(struct stage *stage, struct session_id session, uint64_t connection, uint32_t count);
+/* To be given to hello_ok_done. */
+struct hello_ok hear_opened(struct stage *stage, uint64_t connection);
+/* session_opened, with resumed and that id; with neither. */
+void hear_resumed(struct stage *stage, struct session_id session, uint64_t connection);
+void hear_fresh(struct stage *stage, struct session_id not_this, uint64_t connection);
+/* A session on this connection, with a port. */
+struct session_id open_bound(struct stage *stage, uint64_t connection);
+/* A session that had this connection, and whose registry keeps a port. */
+struct session_id park_one(struct stage *stage, uint64_t connection);
+/* park_one, and its driver is back on the next connection, not let in yet. */
+struct session_id resume_one(struct stage *stage, uint64_t connection);
 
 #endif

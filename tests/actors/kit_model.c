@@ -1,0 +1,404 @@
+#include "kit_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* cmocka wants these before it. */
+#include <cmocka.h>
+
+#include "binding_registry.h"
+#include "session_manager.h"
+#include "session_payloads.h"
+
+struct kit kit;
+
+static const struct log quiet = {.fd = -1, .level = LOG_LEVEL_ERROR, .format = LOG_FORMAT_TEXT};
+
+/* xorshift64*: below `bound`. */
+uint64_t kit_pick(uint64_t bound)
+{
+    kit.random_state ^= kit.random_state >> 12;
+    kit.random_state ^= kit.random_state << 25;
+    kit.random_state ^= kit.random_state >> 27;
+    return (kit.random_state * 0x2545f4914f6cdd1d >> 33) % bound;
+}
+
+/* ---- the gateway ------------------------------------------------------------------------------------------------- */
+
+static struct connection *find_connection(struct connection_id id)
+{
+    expect(id.value >= 1 && id.value <= kit.last_connection);
+    return &kit.connections[id.value];
+}
+
+static bool is_open(const struct connection *connection)
+{
+    return connection->phase == LIVE || connection->phase == ENDING;
+}
+
+static struct listener *find_listener(uint32_t binding)
+{
+    for (size_t i = 0; i < PORTS; i++)
+        if (kit.listeners[i].binding == binding)
+            return &kit.listeners[i];
+    return NULL;
+}
+
+size_t kit_index_of_port(uint32_t port)
+{
+    expect(port >= FIRST_PORT && port < FIRST_PORT + PORTS);
+    return port - FIRST_PORT;
+}
+
+static void forget_held(struct connection *connection, uint32_t binding)
+{
+    for (size_t i = 0; i < PORTS; i++)
+        if (connection->held[i] == binding)
+            connection->held[i] = 0;
+}
+
+static void end_connection(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended)
+{
+    kit.connections[id].phase = GONE;
+    mailbox_send(kit.gateway, MESSAGE_OF(connection_closed, .connection = {id}, .close_code = close_code,
+                                         .driver_goaway = driver_goaway, .kit_ended = kit_ended));
+}
+
+static void hear_session_opened(const struct message_session_opened *opened)
+{
+    struct connection *connection = find_connection(opened->connection);
+    if (connection->phase == GONE)
+        return;
+    expect(connection->phase == ASKING);
+    connection->phase = LIVE;
+    connection->session = opened->session;
+    struct hello_ok ok;
+    const char *why;
+    expect(hello_ok_decode(opened->hello_ok, &ok, &why) == PAYLOAD_OK);
+    for (size_t i = 0; i < ok.resumed_bind_count; i++)
+        connection->held[kit_index_of_port(ok.resumed_binds[i].container_port)] = ok.resumed_binds[i].bind;
+    hello_ok_done(&ok);
+    for (size_t i = 0; i < connection->revoked_count; i++)
+        forget_held(connection, connection->revoked[i]);
+    for (size_t i = 0; i < DRIVERS; i++)
+        if (kit.drivers[i].connection == opened->connection.value)
+            kit.drivers[i].session = opened->session;
+}
+
+static void hear_session_refused(const struct message_session_refused *refused)
+{
+    struct connection *connection = find_connection(refused->connection);
+    expect(connection->phase == ASKING || connection->phase == GONE); /* one that is let in is ended instead */
+    connection->phase = GONE;
+}
+
+static void hear_end_session(const struct message_end_session *end)
+{
+    struct connection *connection = find_connection(end->connection);
+    if (!is_open(connection))
+        return;
+    if (end->grace_ms > 0)
+        connection->phase = ENDING;
+    else
+        end_connection(end->connection.value, end->close_code, false, true);
+}
+
+static void hear_probe_connection(const struct message_probe_connection *probe)
+{
+    if (find_connection(probe->connection)->phase == LIVE)
+        mailbox_send(kit.gateway, MESSAGE_OF(connection_probed, .connection = probe->connection,
+                                             .silence_ms = kit_is_one_in(10) ? PONG_TIMEOUT_MS + 1 : 0));
+}
+
+static void hear_open_listener(const struct message_open_listener *open)
+{
+    struct listener *listener = &kit.listeners[kit_index_of_port(open->port)];
+    expect(listener->binding == 0); /* a port has one owner at most */
+    if (kit_is_one_in(8)) {
+        mailbox_send(kit.gateway, MESSAGE_OF(listener_failed, .binding = open->binding, .address_in_use = true));
+        return;
+    }
+    *listener = (struct listener){.binding = open->binding.value, .owner = open->connection.value};
+    mailbox_send(kit.gateway, MESSAGE_OF(listener_opened, .binding = open->binding, .port = open->port));
+}
+
+static void hear_bound(const struct message_bound *bound)
+{
+    struct connection *connection = find_connection(bound->connection);
+    size_t port = kit_index_of_port(bound->port);
+    expect(kit.listeners[port].binding == bound->binding.value);
+    if (is_open(connection))
+        connection->held[port] = bound->binding.value;
+}
+
+static void hear_transfer_listener(const struct message_transfer_listener *transfer)
+{
+    struct listener *listener = find_listener(transfer->old_binding.value);
+    expect(listener != NULL);
+    struct connection *owner = &kit.connections[listener->owner];
+    if (is_open(owner))
+        forget_held(owner, transfer->old_binding.value);
+    else if (owner->phase == ASKING && owner->revoked_count < 2 * PORTS)
+        owner->revoked[owner->revoked_count++] = transfer->old_binding.value;
+    *listener = (struct listener){.binding = transfer->binding.value, .owner = transfer->connection.value};
+}
+
+static void hear_adopt_listener(const struct message_adopt_listener *adopt)
+{
+    struct listener *listener = find_listener(adopt->binding.value);
+    expect(listener != NULL);
+    listener->owner = adopt->connection.value;
+}
+
+static void hear_unbound(const struct message_unbound *unbound)
+{
+    struct connection *connection = find_connection(unbound->connection);
+    if (is_open(connection))
+        forget_held(connection, unbound->binding.value);
+}
+
+static void hear_close_listener(const struct message_close_listener *close)
+{
+    struct listener *listener = find_listener(close->binding.value);
+    expect(listener != NULL); /* a port is released once */
+    *listener = (struct listener){0};
+    mailbox_send(kit.gateway, MESSAGE_OF(listener_closed, .binding = close->binding));
+}
+
+/* false: there was none. */
+static bool gateway_handles_one(void)
+{
+    struct message message;
+    if (!mailbox_receive(kit.gateway, &message))
+        return false;
+    if (message.type == MESSAGE_session_opened)
+        hear_session_opened(&message.session_opened);
+    else if (message.type == MESSAGE_session_refused)
+        hear_session_refused(&message.session_refused);
+    else if (message.type == MESSAGE_end_session)
+        hear_end_session(&message.end_session);
+    else if (message.type == MESSAGE_probe_connection)
+        hear_probe_connection(&message.probe_connection);
+    else if (message.type == MESSAGE_open_listener)
+        hear_open_listener(&message.open_listener);
+    else if (message.type == MESSAGE_bound)
+        hear_bound(&message.bound);
+    else if (message.type == MESSAGE_transfer_listener)
+        hear_transfer_listener(&message.transfer_listener);
+    else if (message.type == MESSAGE_adopt_listener)
+        hear_adopt_listener(&message.adopt_listener);
+    else if (message.type == MESSAGE_unbound)
+        hear_unbound(&message.unbound);
+    else if (message.type == MESSAGE_close_listener)
+        hear_close_listener(&message.close_listener);
+    else
+        expect(message.type == MESSAGE_bind_refused || message.type == MESSAGE_unbind_refused ||
+               message.type == MESSAGE_stop_accepting);
+    message_done(&message);
+    return true;
+}
+
+/* ---- drivers and admins ------------------------------------------------------------------------------------------ */
+
+/* A driver connects, whatever became of the connection that it had. */
+static void driver_connects(struct driver *driver)
+{
+    char hello[256];
+    if (driver->session.text[0] != '\0' && !kit_is_one_in(8))
+        snprintf(hello, sizeof hello, "{\"version\":\"hoody-tunnel.v1\",\"resume\":{\"sessionId\":\"%s\"}}",
+                 driver->session.text);
+    else
+        snprintf(hello, sizeof hello, "{\"version\":\"hoody-tunnel.v1\"}");
+    driver->connection = ++kit.last_connection;
+    kit.connections[driver->connection] = (struct connection){.phase = ASKING};
+    mailbox_send(kit.gateway, MESSAGE_OF(open_session, .connection = {driver->connection}, .peer = "127.0.0.1:5000",
+                                         .subprotocol = 1, .hello = span_of_string(hello)));
+}
+
+static void driver_binds(const struct driver *driver)
+{
+    mailbox_send(kit.gateway,
+                 MESSAGE_OF(bind, .connection = {driver->connection}, .kind = BIND_KIND_HTTP, .mode = BIND_MODE_EXPOSE,
+                            .port = (int64_t)(FIRST_PORT + kit_pick(PORTS)), .takeover = kit_is_one_in(2)));
+}
+
+static void driver_unbinds(const struct driver *driver)
+{
+    mailbox_send(kit.gateway, MESSAGE_OF(unbind, .connection = {driver->connection},
+                                         .binding = {kit.connections[driver->connection].held[kit_pick(PORTS)]}));
+}
+
+/* Any connection that is not gone ends in some way, be it one that its driver gave up long ago. */
+static void some_connection_ends(void)
+{
+    uint64_t id =
+        kit.last_connection > 0 ? kit.last_connection - kit_pick(kit.last_connection < 8 ? kit.last_connection : 8) : 0;
+    if (id == 0 || kit.connections[id].phase == GONE)
+        return;
+    switch (kit.connections[id].phase == ASKING ? 0 : kit_pick(8)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        end_connection(id, 1006, false, false);
+        return;
+    case 4:
+        end_connection(id, 1001, false, false);
+        return;
+    case 5:
+        end_connection(id, 1000, false, false);
+        return;
+    case 6:
+        end_connection(id, 1006, true, false);
+        return;
+    default:
+        end_connection(id, 1002, false, true);
+        return;
+    }
+}
+
+static void admin_kills(const struct driver *driver)
+{
+    mailbox_send(kit.admin, MESSAGE_OF(close_session, .ref = ++kit.kills_asked, .session = driver->session.text,
+                                       .grace_ms = kit_pick(2) * 50));
+}
+
+static void somebody_acts(void)
+{
+    struct driver *driver = &kit.drivers[kit_pick(DRIVERS)];
+    bool is_live = driver->connection != 0 && kit.connections[driver->connection].phase == LIVE;
+    uint64_t what = kit_pick(20);
+    if (!is_live ? what < 8 : what < 2)
+        driver_connects(driver);
+    else if (is_live && what < 12)
+        driver_binds(driver);
+    else if (is_live && what < 15)
+        driver_unbinds(driver);
+    else if (what < 19)
+        some_connection_ends();
+    else
+        admin_kills(driver);
+}
+
+void kit_lose_everybody(void)
+{
+    for (uint64_t id = 1; id <= kit.last_connection; id++)
+        if (kit.connections[id].phase != GONE)
+            end_connection(id, 1006, false, false);
+}
+
+/* ---- the actors ---------------------------------------------------------------------------------------------------
+ */
+
+static bool actor_handles_one(const struct played *played)
+{
+    struct message message;
+    if (!mailbox_receive(played->mailbox, &message))
+        return false;
+    played->spec->on_message(played->self, &message, kit.now_ms);
+    message_done(&message);
+    return true;
+}
+
+static bool admin_handles_one(void)
+{
+    struct message message;
+    if (!mailbox_receive(kit.admin, &message))
+        return false;
+    expect(message.type == MESSAGE_session_closing);
+    kit.kills_answered++;
+    message_done(&message);
+    return true;
+}
+
+void kit_let_pass(uint64_t ms)
+{
+    kit.now_ms += ms;
+    kit.manager.spec->on_time(kit.manager.self, kit.now_ms);
+}
+
+void kit_take_step(void)
+{
+    switch (kit_pick(8)) {
+    case 0:
+    case 1:
+        actor_handles_one(&kit.manager);
+        return;
+    case 2:
+    case 3:
+        actor_handles_one(&kit.registry);
+        return;
+    case 4:
+    case 5:
+        gateway_handles_one();
+        return;
+    case 6:
+        somebody_acts();
+        return;
+    default:
+        kit_let_pass(kit_is_one_in(60) ? GRACE_MS : kit_pick(10));
+        return;
+    }
+}
+
+void kit_come_to_rest(void)
+{
+    bool is_busy = true;
+    for (size_t turns = 0; is_busy; turns++) {
+        expect(turns < 100000);
+        is_busy = actor_handles_one(&kit.manager);
+        is_busy = actor_handles_one(&kit.registry) || is_busy;
+        is_busy = gateway_handles_one() || is_busy;
+        is_busy = admin_handles_one() || is_busy;
+    }
+}
+
+struct message kit_ask(struct mailbox *asker, const struct message *question, const struct played *asked)
+{
+    struct message answer;
+    mailbox_send_to(asker, asked->spec->actor, 0, question);
+    expect(actor_handles_one(asked));
+    expect(mailbox_receive(asker, &answer));
+    return answer;
+}
+
+/* ---- begin and end ----------------------------------------------------------------------------------------------- */
+
+static struct played play(const struct actor_spec *spec)
+{
+    struct played played = {.spec = spec, .mailbox = mailbox_new(spec->actor, 0, &quiet)};
+    assert_non_null(played.mailbox);
+    played.self = spec->new (&kit.options, played.mailbox, &quiet);
+    assert_non_null(played.self);
+    return played;
+}
+
+void kit_begin(uint64_t with_seed)
+{
+    kit.seed = with_seed;
+    kit.step = 0;
+    kit.random_state = kit.seed * 0x9e3779b97f4a7c15;
+    kit.now_ms = 1000000;
+    kit.last_connection = kit.kills_asked = kit.kills_answered = 0;
+    memset(kit.connections, 0, sizeof kit.connections);
+    memset(kit.listeners, 0, sizeof kit.listeners);
+    memset(kit.drivers, 0, sizeof kit.drivers);
+    zsys_handler_set(NULL);
+    kit.gateway = mailbox_new(ACTOR_ws_gateway, 0, &quiet);
+    kit.admin = mailbox_new(ACTOR_admin_http, 0, &quiet);
+    kit.metrics = mailbox_new(ACTOR_metrics, 0, &quiet);
+    kit.supervisor = mailbox_new(ACTOR_supervisor, 0, &quiet);
+    assert_true(kit.gateway != NULL && kit.admin != NULL && kit.metrics != NULL && kit.supervisor != NULL);
+    kit.manager = play(&session_manager_actor);
+    kit.registry = play(&binding_registry_actor);
+}
+
+void kit_end(void)
+{
+    kit.manager.spec->destroy(&kit.manager.self);
+    kit.registry.spec->destroy(&kit.registry.self);
+    struct mailbox **mailboxes[] = {&kit.manager.mailbox, &kit.registry.mailbox, &kit.gateway,
+                                    &kit.admin,           &kit.metrics,          &kit.supervisor};
+    for (size_t i = 0; i < sizeof mailboxes / sizeof *mailboxes; i++)
+        mailbox_destroy(mailboxes[i]);
+}

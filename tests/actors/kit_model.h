@@ -1,0 +1,95 @@
+/* The session-manager and the binding-registry on one stage, each handling its next message when it is told to, and a
+ * model of the rest: a gateway with its connections and listeners, drivers that connect, bind, vanish and come back,
+ * and an admin who kills. A seed decides what they do. */
+#ifndef HOODY_TUNNEL_TESTS_KIT_MODEL_H
+#define HOODY_TUNNEL_TESTS_KIT_MODEL_H
+
+#include "actor.h"
+
+enum {
+    DRIVERS = 5,
+    PORTS = 4,
+    FIRST_PORT = 8000,
+    CONNECTIONS_MAX = 2000, /* of one seed */
+    GRACE_MS = 1000,
+    PONG_TIMEOUT_MS = 3000,
+};
+
+enum phase {
+    ASKING, /* open_session is said */
+    LIVE,
+    ENDING, /* GOAWAY was sent, its streams may end */
+    GONE,
+};
+
+/* A connection as the gateway sees it, and what the driver at its other end believes to hold. */
+struct connection {
+    enum phase phase;
+    struct session_id session;
+    uint32_t held[PORTS];        /* binding by port; 0: none */
+    uint32_t revoked[2 * PORTS]; /* taken over before HELLO_OK was sent: told after it */
+    size_t revoked_count;
+};
+
+struct listener {
+    uint32_t binding; /* 0: not listening */
+    uint64_t owner;
+};
+
+/* A driver uses one connection at a time; one that it gave up may live on in the gateway. */
+struct driver {
+    uint64_t connection; /* 0: none */
+    struct session_id session;
+};
+
+struct played {
+    const struct actor_spec *spec;
+    struct mailbox *mailbox;
+    void *self;
+};
+
+extern struct kit {
+    struct options options; /* the caller's */
+    struct played manager, registry;
+    struct mailbox *gateway, *admin, *metrics, *supervisor;
+    uint64_t now_ms;
+    uint64_t seed, step; /* for whoever reads that it failed */
+    uint64_t random_state;
+    struct connection connections[CONNECTIONS_MAX + 1]; /* by id; ids are never used again */
+    uint64_t last_connection;
+    struct listener listeners[PORTS];
+    struct driver drivers[DRIVERS];
+    size_t kills_asked, kills_answered;
+} kit;
+
+#define expect(expr)                                                                                                   \
+    do {                                                                                                               \
+        if (!(expr))                                                                                                   \
+            fail_msg("HOODY_SEED=%llu, step %llu, %s:%d: %s", (unsigned long long)kit.seed,                            \
+                     (unsigned long long)kit.step, __func__, __LINE__, #expr);                                         \
+    } while (0)
+
+/* Below `bound`. */
+uint64_t kit_pick(uint64_t bound);
+static inline bool kit_is_one_in(uint64_t n)
+{
+    return kit_pick(n) == 0;
+}
+
+void kit_begin(uint64_t seed);
+void kit_end(void);
+
+/* One of them does something: handles a message, acts, or lets time pass. */
+void kit_take_step(void);
+/* Until nothing is under way any more; no time passes. */
+void kit_come_to_rest(void);
+void kit_let_pass(uint64_t ms);
+/* Every connection is cut. */
+void kit_lose_everybody(void);
+
+/* Which port; the test fails when it is none of the model's. */
+size_t kit_index_of_port(uint32_t port);
+/* What the actor answers, at rest, to a question of the asker's; to be given to message_done. */
+struct message kit_ask(struct mailbox *asker, const struct message *question, const struct played *asked);
+
+#endif
