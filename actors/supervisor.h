@@ -15,9 +15,10 @@ struct supervised {
 };
 
 /* Starts the actors in their order, runs them until a signal arrives at signal_fd (a signalfd; those signals are
- * blocked in every thread), drains, stops them in reverse order. From the first signal on the signals have their
- * default effect again: a second one ends the process at once. All arguments are borrowed. Returns the exit status: 0
- * after a signal, 1 when an actor could not start (it has said why) or ended by itself. */
+ * blocked in every thread), drains, stops them in reverse order. SIGHUP is not meant so: it says reload. From the first
+ * of the others on, SIGTERM and SIGINT have their default effect again: a second one ends the process at once. All
+ * arguments are borrowed. Returns the exit status: 0 after a signal, 1 when an actor could not start (it has said why)
+ * or ended by itself. */
 int supervisor_run(const struct supervised *actors, size_t count, const struct options *options, const struct log *log,
                    int signal_fd);
 

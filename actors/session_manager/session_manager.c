@@ -255,7 +255,7 @@ static void on_session_released(struct session_manager *self, const struct messa
     switch (session->state) {
     case SESSION_PARKING:
     case SESSION_PARKED:
-        log_info(self->log, self_name(), "session-closed", "session=%s reason=\"it holds no ports\"", session->id.text);
+        log_info(self->log, self_name(), "session-ended", "session=%s reason=\"it holds no ports\"", session->id.text);
         session_table_remove(self->table, session);
         return;
     case SESSION_RELEASING:

@@ -42,8 +42,8 @@ void session_park(struct session_manager *self, struct session *session, uint64_
     }
     session->parked_ms = now_ms;
     session_table_move(self->table, session, SESSION_PARKING);
-    log_info(self->log, self_name(), "session-parking", "session=%s grace_ms=%" PRIu64, session->id.text,
-             self->options->takeover_grace);
+    log_debug(self->log, self_name(), "session-parking", "session=%s grace_ms=%" PRIu64, session->id.text,
+              self->options->takeover_grace);
     mailbox_send(self->mailbox, MESSAGE_OF(park_session, .session = session->id));
 }
 

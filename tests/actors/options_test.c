@@ -119,6 +119,28 @@ static void a_variable_beats_the_default_and_a_flag_the_variable(void **state)
     assert_int_equal(options.max_sessions, 8);
 }
 
+static void a_file_is_named_or_left_out_but_never_empty(void **state)
+{
+    (void)state;
+    assert_int_equal(read_with(LIST(NULL), LIST(NULL)), OPTIONS_OK);
+    assert_string_equal(options.auth_token_file, "");
+    assert_int_equal(read_flags("--auth-token-file", "/etc/tokens"), OPTIONS_OK);
+    assert_string_equal(options.auth_token_file, "/etc/tokens");
+    assert_bad(read_flags("--auth-token-file="), "--auth-token-file: \"\" is empty: name a file, or leave it out");
+    assert_bad(read_variables("HOODY_TUNNEL_AUTH_TOKEN_FILE="),
+               "HOODY_TUNNEL_AUTH_TOKEN_FILE: \"\" is empty: name a file, or leave it out");
+}
+
+static void grace_and_drain_may_be_none(void **state)
+{
+    (void)state;
+    assert_int_equal(read_with(LIST(NULL), LIST(NULL)), OPTIONS_OK);
+    assert_int_equal(options.takeover_grace, 60000);
+    assert_int_equal(read_flags("--takeover-grace", "0", "--drain-timeout=0"), OPTIONS_OK);
+    assert_int_equal(options.takeover_grace, 0);
+    assert_int_equal(options.drain_timeout, 0);
+}
+
 static void unknown_variables_are_ignored(void **state)
 {
     (void)state;
@@ -436,6 +458,8 @@ int main(void)
         cmocka_unit_test(a_flag_takes_its_value_both_ways),
         cmocka_unit_test(the_last_of_two_flags_counts),
         cmocka_unit_test(a_variable_beats_the_default_and_a_flag_the_variable),
+        cmocka_unit_test(a_file_is_named_or_left_out_but_never_empty),
+        cmocka_unit_test(grace_and_drain_may_be_none),
         cmocka_unit_test(unknown_variables_are_ignored),
         cmocka_unit_test(lists_grow_and_their_flags_replace_their_variable),
         cmocka_unit_test(a_boolean_takes_no_value_as_a_flag_and_1_or_0_as_a_variable),

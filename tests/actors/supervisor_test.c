@@ -1,5 +1,5 @@
-/* The supervisor: starts in order, stops in reverse, drains on a signal, and knows when an actor could not start or
- * ended. */
+/* The supervisor: starts in order, stops in reverse, drains on a signal, reloads on another, and knows when an actor
+ * could not start or ended. */
 #include "supervisor.h"
 
 #include <fcntl.h>
@@ -96,6 +96,15 @@ static void manager_drains(void *context, const struct message *message, uint64_
     mailbox_send(self->mailbox, MESSAGE_OF(drained, .sessions_closed = 2));
 }
 
+static void manager_reloads(void *context, const struct message *message, uint64_t now_ms)
+{
+    if (message->type == MESSAGE_reload) {
+        note('r');
+        kill(getpid(), SIGTERM);
+    }
+    manager_drains(context, message, now_ms);
+}
+
 static void manager_is_signalled_again(void *context, const struct message *message, uint64_t now_ms)
 {
     (void)context;
@@ -108,6 +117,8 @@ static const struct actor_spec played_metrics = {
     .actor = ACTOR_metrics, .new = metrics_new, .destroy = played_destroy, .on_message = ignore};
 static const struct actor_spec draining_manager = {
     .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = manager_drains};
+static const struct actor_spec reloading_manager = {
+    .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = manager_reloads};
 static const struct actor_spec deaf_manager = {
     .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = ignore};
 static const struct actor_spec twice_signalled_manager = {.actor = ACTOR_session_manager,
@@ -149,6 +160,7 @@ static int run(const struct supervised *actors, size_t count, uint64_t drain_tim
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     assert_true(options_init(&options));
     options.drain_timeout = drain_timeout_ms;
     int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -165,6 +177,7 @@ static void block_signals(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &signals, NULL), 0);
 }
 
@@ -203,6 +216,18 @@ static void a_signal_drains_and_stops_in_reverse_order(void **state)
         assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
         assert_diary("MSdsm");
     }
+}
+
+static void a_hangup_is_no_end_but_a_reload(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &reloading_manager},
+    };
+    block_signals();
+    kill(getpid(), SIGHUP);
+    assert_int_equal(run(actors, 1, 7), EXIT_SUCCESS);
+    assert_diary("Srds");
 }
 
 static void a_drain_that_never_ends_is_cut_off(void **state)
@@ -268,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_signal_ends_the_process_at_once),
         cmocka_unit_test(a_signal_drains_and_stops_in_reverse_order),
+        cmocka_unit_test(a_hangup_is_no_end_but_a_reload),
         cmocka_unit_test(a_drain_that_never_ends_is_cut_off),
         cmocka_unit_test(an_actor_that_cannot_start_stops_those_before_it),
         cmocka_unit_test(an_actor_that_ends_by_itself_ends_the_daemon),
