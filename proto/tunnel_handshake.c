@@ -69,7 +69,9 @@ void tunnel_handshake_check(const struct http_head *head, struct tunnel_handshak
         refuse(&handshake, 400, VERSIONS_FIELD,
                "this is where tunnel drivers connect by WebSocket; supported subprotocols: hoody-tunnel.v2, "
                "hoody-tunnel.v1\n");
-    else if (!version || !span_equals(version->value, "13") || count_fields(head, "sec-websocket-version") != 1)
+    else if (!version)
+        refuse(&handshake, 400, "", "Sec-WebSocket-Version is missing\n");
+    else if (!span_equals(version->value, "13") || count_fields(head, "sec-websocket-version") != 1)
         refuse(&handshake, 426, "Sec-WebSocket-Version: 13\r\n",
                "only WebSocket version 13 (RFC 6455) is spoken here\n");
     else if (!key || !websocket_key_is_valid(key->value) || count_fields(head, "sec-websocket-key") != 1)

@@ -142,8 +142,9 @@ static void round_begin(struct metrics *self, struct round *round, uint64_t now_
     round->scrapes = self->waiting;
     self->waiting.count = 0;
     for (size_t i = 0; i < self->reporter_count; i++) /* one that cannot be asked is one that does not answer */
-        mailbox_send_to(self->mailbox, self->reporters[i].actor, self->reporters[i].shard,
-                        MESSAGE_OF(report_metrics, .shard = self->reporters[i].shard, .ref = round->ref));
+        mailbox_send_to(
+            self->mailbox, self->reporters[i].actor, self->reporters[i].shard,
+            MESSAGE_OF(report_metrics, .shard = self->reporters[i].shard, .ref = round->ref, .asked_ms = now_ms));
 }
 
 static void round_clear(struct round *round)

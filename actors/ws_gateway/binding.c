@@ -194,11 +194,10 @@ void binding_close(struct gateway *gateway, const struct message_close_listener 
 
 /* ---- all at once ---- */
 
-void binding_pause_all(struct gateway *gateway)
+void binding_stop_accepting(struct gateway *gateway)
 {
     for (struct binding *binding = zhashx_first(gateway->bindings); binding; binding = zhashx_next(gateway->bindings))
-        if (binding->listener)
-            evconnlistener_disable(binding->listener);
+        close_port(binding);
 }
 
 void binding_destroy_all(struct gateway *gateway)

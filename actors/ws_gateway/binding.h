@@ -29,8 +29,9 @@ void binding_transfer(struct gateway *gateway, const struct message_transfer_lis
 void binding_adopt(struct gateway *gateway, const struct message_adopt_listener *adopt);
 void binding_close(struct gateway *gateway, const struct message_close_listener *close);
 
-/* stop_accepting: no new visitors on any port. */
-void binding_pause_all(struct gateway *gateway);
+/* stop_accepting: every port is closed, so that new visitors are refused at once; those inside go on until
+ * close_listener. */
+void binding_stop_accepting(struct gateway *gateway);
 /* At the gateway's end. */
 void binding_destroy_all(struct gateway *gateway);
 

@@ -66,6 +66,8 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
                              const char *peer, struct span bearer)
 {
     struct driver_connection *connection = NULL;
+    if (gateway->pre_auth_count >= gateway->options->max_pre_auth_connections)
+        gateway->counts.handshakes_dropped[DROP_PRE_AUTH_CAP]++;
     if (gateway->pre_auth_count < gateway->options->max_pre_auth_connections)
         connection = calloc(1, sizeof *connection);
     if (connection)
@@ -170,11 +172,14 @@ void driver_connection_mark_unflushed(struct driver_connection *connection)
     gateway_wake_turn_end(connection->gateway);
 }
 
+static void answer_probe(struct driver_connection *connection);
+
 void driver_connection_flush(struct driver_connection *connection)
 {
     if (connection->session)
         tunnel_session_pump(connection->session);
     frame_batch_seal(&connection->batch);
+    answer_probe(connection);
     if (output_length(connection) > OUTPUT_FLOOD)
         bufferevent_disable(connection->socket, EV_READ);
 }
@@ -207,15 +212,25 @@ void driver_connection_probe(struct driver_connection *connection)
 {
     if (connection->phase != DRIVER_LIVE)
         return;
-    struct gateway *gateway = connection->gateway;
     uint64_t now = monotonic_ms();
     uint8_t token[PING_TOKEN_BYTES];
     memcpy(token, &now, sizeof token);
     frame_batch_add(&connection->batch, FRAME_PING, 0, span_of(token, sizeof token));
+    connection->owes_probe = true;
     driver_connection_mark_unflushed(connection);
+}
+
+/* At the turn's end, when all that had come before was read: after a freeze of this process, PONGs wait in the socket,
+ * and the clock alone would call their sender dead. */
+static void answer_probe(struct driver_connection *connection)
+{
+    struct gateway *gateway = connection->gateway;
+    if (!connection->owes_probe || connection->phase != DRIVER_LIVE)
+        return;
+    connection->owes_probe = false;
     mailbox_send(gateway->mailbox,
                  MESSAGE_OF(connection_probed, .shard = gateway->shard, .connection = {connection->id},
-                            .silence_ms = now - connection->last_heard_ms,
+                            .silence_ms = monotonic_ms() - connection->last_heard_ms,
                             .active_streams = connection->session->stream_count,
                             .streams_opened = connection->session->streams_opened));
 }
@@ -256,8 +271,9 @@ void driver_connection_fail(struct driver_connection *connection, enum error_cod
 
 /* ---- handshake ---- */
 
-static void refuse_silently(struct driver_connection *connection, const char *why)
+static void refuse_silently(struct driver_connection *connection, enum driver_drop reason, const char *why)
 {
+    connection->gateway->counts.handshakes_dropped[reason]++;
     GATEWAY_LOG(connection->gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", connection->peer, why);
     detach(connection, WEBSOCKET_CLOSE_ABNORMAL, DRIVER_ENDED_BY_KIT);
     let_go(connection);
@@ -286,19 +302,20 @@ static void on_first_message(struct driver_connection *connection)
     struct frame_error error;
     frame_walk_begin(&walk, SIDE_DRIVER);
     if (evbuffer_get_length(connection->message) > HELLO_BYTES_MAX) {
-        refuse_silently(connection, "the first message is over 4 KiB");
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is over 4 KiB");
         return;
     }
     if (frame_walk_next(&walk, connection->message, &header, &error) != FRAME_OK) {
-        refuse_silently(connection, "the first message is no frame");
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is no frame");
         return;
     }
     bool joins = header.type == FRAME_JOIN && connection->subprotocol == SUBPROTOCOL_V2;
     if ((header.type != FRAME_HELLO && !joins) || evbuffer_get_length(connection->message) != header.length) {
-        refuse_silently(connection, "the first message is not exactly one HELLO");
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is not exactly one HELLO");
         return;
     }
     if (!gateway_take_permit(connection->gateway)) {
+        connection->gateway->counts.handshakes_dropped[DROP_NO_DESCRIPTOR]++;
         driver_connection_end(connection, false, CODE_RESOURCE_EXHAUSTED, "no file descriptors left",
                               WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
         return;
@@ -338,12 +355,14 @@ void driver_connection_refused(struct driver_connection *connection, const struc
         return;
     connection->is_known = false; /* whoever refused it knows */
     if (refused->close_code == 0) {
-        refuse_silently(connection, refused->close_reason);
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, refused->close_reason);
         return;
     }
     if (refused->sends_goaway)
         driver_connection_send_goaway(connection, (enum error_code)refused->goaway_code, refused->goaway_message);
     write_close(connection, (uint16_t)refused->close_code, refused->close_reason);
+    if (refused->close_code == WEBSOCKET_CLOSE_PROTOCOL_ERROR)
+        let_go(connection); /* the peer was at fault: its close frame is not waited for */
 }
 
 void driver_connection_join_refused(struct driver_connection *connection, const struct message_join_refused *refused)
@@ -351,7 +370,7 @@ void driver_connection_join_refused(struct driver_connection *connection, const 
     if (connection->phase != DRIVER_AWAITS_DECISION)
         return;
     if (refused->join_err.length == 0) {
-        refuse_silently(connection, "JOIN does not parse");
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "JOIN does not parse");
         return;
     }
     frame_batch_add(&connection->batch, FRAME_JOIN_ERR, 0, refused->join_err);
@@ -394,7 +413,7 @@ static void on_text(struct driver_connection *connection)
     switch (connection->phase) {
     case DRIVER_AWAITS_HELLO:
     case DRIVER_AWAITS_DECISION:
-        refuse_silently(connection, "text frames not allowed");
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "text frames not allowed");
         break;
     case DRIVER_LIVE:
         driver_connection_fail(connection, CODE_PROTOCOL_ERROR, "text frames not allowed");
@@ -411,7 +430,7 @@ static void on_broken_framing(struct driver_connection *connection)
 {
     uint16_t close_code = connection->reader.close_code;
     if (connection->phase != DRIVER_LIVE) {
-        refuse_silently(connection, connection->reader.why);
+        refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, connection->reader.why);
         return;
     }
     enum error_code code = close_code == WEBSOCKET_CLOSE_TOO_BIG ? CODE_FRAME_SIZE : CODE_PROTOCOL_ERROR;
@@ -496,7 +515,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct driver_connection *connection = arg;
     if (connection->phase == DRIVER_AWAITS_HELLO)
-        refuse_silently(connection, "no HELLO in time");
+        refuse_silently(connection, DROP_HELLO_TIMEOUT, "no HELLO in time");
     else
         let_go(connection);
 }

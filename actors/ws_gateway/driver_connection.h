@@ -41,6 +41,7 @@ struct driver_connection {
     uint64_t last_heard_ms;
     bool is_known; /* the session-manager was told of it, and awaits connection_closed */
     bool has_permit;
+    bool owes_probe; /* probe_connection came: answered at the turn's end */
     bool is_unflushed;
     TAILQ_ENTRY(driver_connection) unflushed_link;
 };

@@ -21,6 +21,24 @@ struct lingering;
 struct stream;
 struct visitor;
 
+/* Why a visitor's request got no stream. */
+enum stream_refusal {
+    STREAM_TOO_MANY,
+    STREAM_SESSION_ENDING,
+    STREAM_DRIVER_STALLED,
+    STREAM_NO_MEMORY,
+    STREAM_REFUSAL_COUNT,
+};
+
+/* Why a connection was dropped before it had a session, without an answer. */
+enum driver_drop {
+    DROP_PRE_AUTH_CAP,
+    DROP_HELLO_TIMEOUT,
+    DROP_BAD_FIRST_MESSAGE,
+    DROP_NO_DESCRIPTOR,
+    DRIVER_DROP_COUNT,
+};
+
 enum { GATEWAY_RESET_CODES = 16, GATEWAY_ANSWER_CLASSES = 6 };
 
 struct gateway_counts {
@@ -28,6 +46,11 @@ struct gateway_counts {
     uint64_t streams_active;
     uint64_t bytes_to_drivers; /* DATA payload */
     uint64_t bytes_to_visitors;
+    uint64_t frames_to_drivers; /* DATA */
+    uint64_t frames_to_visitors;
+    uint64_t blocked_ms;                            /* streams with bytes to send and no credit, added up */
+    uint64_t streams_refused[STREAM_REFUSAL_COUNT]; /* by enum stream_refusal */
+    uint64_t handshakes_dropped[DRIVER_DROP_COUNT]; /* by enum driver_drop */
     uint64_t resets_sent[GATEWAY_RESET_CODES];
     uint64_t resets_received[GATEWAY_RESET_CODES];
     uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */

@@ -67,6 +67,7 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     }
     if (!stream) {
         evbuffer_free(open_payload);
+        session->gateway->counts.streams_refused[refusal]++;
         *ret_refusal = refusal;
         return NULL;
     }
@@ -80,8 +81,16 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     return stream;
 }
 
+static void unblock(struct stream *stream)
+{
+    if (stream->blocked_since_ms != 0)
+        stream->session->gateway->counts.blocked_ms += monotonic_ms() - stream->blocked_since_ms;
+    stream->blocked_since_ms = 0;
+}
+
 static void forget(struct stream *stream)
 {
+    unblock(stream);
     struct tunnel_session *session = stream->session;
     uint64_t held = stream->received - stream->consumed;
     uint64_t budgeted = stalled_streams_forget(stream);
@@ -205,9 +214,12 @@ uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
     if (used > 0) {
         frame_batch_add_data(batch_of(stream), wire_id(stream), stream->outgoing, used);
         stream->session->gateway->counts.bytes_to_drivers += used;
+        stream->session->gateway->counts.frames_to_drivers++;
     }
     if (owes_eof(stream))
         send_eof(stream);
+    if (stream->send.available == 0 && evbuffer_get_length(stream->outgoing) > 0)
+        stream->blocked_since_ms = monotonic_ms();
     return used;
 }
 
@@ -217,6 +229,7 @@ bool stream_grow_send_window(struct stream *stream, uint32_t increment)
         stream_refuse(stream, CODE_FLOW_CONTROL, "the stream's window grew beyond 2^31-1");
         return false;
     }
+    unblock(stream);
     stream_wake(stream);
     return true;
 }
@@ -252,6 +265,7 @@ void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
     } else {
         stream->received += length;
         stream->session->gateway->counts.bytes_to_visitors += length;
+        stream->session->gateway->counts.frames_to_visitors++;
         stalled_streams_note_received(stream);
         stream->events->on_data(stream->visitor, bytes);
     }

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "flow_window.h"
+#include "gateway.h"
 #include "stream_payloads.h"
 #include "tunnel_frame.h"
 
@@ -38,6 +39,7 @@ struct stream {
     bool eof_sent;
     bool eof_received;
 
+    uint64_t blocked_since_ms; /* bytes wait and the stream has no credit; 0: not so */
     struct send_window send;
     struct receive_window receive;
     uint64_t received; /* DATA bytes from the driver */
@@ -54,8 +56,6 @@ struct stream {
     TAILQ_ENTRY(stream) ready_link;
     TAILQ_ENTRY(stream) session_link;
 };
-
-enum stream_refusal { STREAM_TOO_MANY, STREAM_SESSION_ENDING, STREAM_DRIVER_STALLED, STREAM_NO_MEMORY };
 
 /* Begins a stream with its STREAM_OPEN payload (taken over: `*p_open_payload` becomes NULL, also on failure). Nothing
  * is sent before stream_announce. NULL: *ret_refusal says why. */

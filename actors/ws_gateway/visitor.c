@@ -122,6 +122,7 @@ void visitor_evict(struct visitor *visitor, bool exchange_may_end)
 {
     bool is_busy = visitor->phase == VISITOR_EXCHANGE || visitor->phase == VISITOR_UPGRADED;
     visitor->must_close = true;
+    visitor->answer.request.keeps_alive = false; /* said in its head, when that is still to come */
     if (is_busy && exchange_may_end)
         return;
     visitor_record_because(visitor, "the port was released");

@@ -39,6 +39,8 @@ static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
     case STREAM_NO_MEMORY:
         visitor_answer_own(visitor, 503, "Retry-After: 1\r\n", "out of memory");
         break;
+    case STREAM_REFUSAL_COUNT:
+        break;
     }
 }
 

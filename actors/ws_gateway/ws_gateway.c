@@ -151,7 +151,7 @@ static struct driver_connection *find_live_driver(struct gateway *gateway, struc
 static void on_stop_accepting(struct gateway *gateway)
 {
     gateway->accepting = false;
-    binding_pause_all(gateway);
+    binding_stop_accepting(gateway);
 }
 
 static void on_session_opened(struct gateway *gateway, const struct message_session_opened *opened)

@@ -39,6 +39,17 @@ struct client *client_dial(struct gateway_stage *stage, uint16_t port)
     return client;
 }
 
+void assert_port_refuses(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(fd);
+}
+
 static void say_all(const struct client *client, const void *bytes, size_t length)
 {
     assert_int_equal(send(client->fd, bytes, length, MSG_NOSIGNAL), length); /* blocking: all or an error */

@@ -20,6 +20,8 @@ struct client {
 
 /* 127.0.0.1; hung up by the stage's teardown at the latest. */
 struct client *client_dial(struct gateway_stage *stage, uint16_t port);
+/* Nobody listens there. */
+void assert_port_refuses(uint16_t port);
 void client_say(struct client *client, const char *text);
 /* Exactly these bytes come next. */
 void client_hear(struct client *client, const char *text);

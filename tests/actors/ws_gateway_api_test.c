@@ -251,8 +251,8 @@ static void metrics_are_reported(void **state)
     assert_sample(samples, METRIC_fd_permits_available, "", (double)stage->permits - 5);
     assert_sample(samples, METRIC_streams_active, "", 1);
     assert_sample(samples, METRIC_streams_opened_total, "", 3);
-    assert_sample(samples, METRIC_stream_bytes_total, "direction=\"to_visitor\"", 7);
-    assert_sample(samples, METRIC_stream_bytes_total, "direction=\"to_driver\"", 0);
+    assert_sample(samples, METRIC_stream_bytes_total, "direction=\"to_visitor\",mode=\"expose\"", 7);
+    assert_sample(samples, METRIC_stream_bytes_total, "direction=\"to_driver\",mode=\"expose\"", 0);
     assert_sample(samples, METRIC_streams_reset_total, "code=\"refused stream\",by=\"driver\"", 1);
     assert_sample(samples, METRIC_http_answers_total, "class=\"4xx\"", 1);
     assert_sample(samples, METRIC_http_answers_total, "class=\"5xx\"", 1);

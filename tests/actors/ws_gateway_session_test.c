@@ -327,8 +327,8 @@ static void stop_accepting_lets_no_driver_and_no_visitor_in(void **state)
     client_say(late_driver, driver_upgrade(text, SUBPROTOCOL_V1_NAME, ""));
     assert_non_null(
         strstr(client_hear_answer(late_driver, 503, "the kit is shutting down\n"), "\r\nRetry-After: 5\r\n"));
-    client_say(client_dial(stage, port), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
-    client_say(client_dial(stage, late_port), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_port_refuses(port);
+    assert_port_refuses(late_port);
     driver_quiet(driver);
 
     driver_say_answer(driver, 2, 200, "done");

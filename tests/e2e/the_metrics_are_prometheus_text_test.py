@@ -53,7 +53,7 @@ def bindings(samples):
 def the_fixed_series_follow_what_happens():
     expose = 'hoody_tunnel_bindings_active{kind="http",mode="expose"}'
     pull = 'hoody_tunnel_bindings_active{kind="tcp",mode="pull"}'
-    with Daemon() as daemon:
+    with Daemon("--takeover-grace", "0") as daemon:
         before = scrape(daemon)
         permits = before["hoody_tunnel_fd_permits_available"]
         assert before["hoody_tunnel_sessions_active"] == 0 and bindings(before) == {expose: 0, pull: 0}, before
