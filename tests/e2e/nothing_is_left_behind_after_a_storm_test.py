@@ -134,7 +134,8 @@ def visit(ports, rng):
 
 
 def storm():
-    with Daemon("--stream-window", "128KiB", "--session-window", "512KiB") as daemon, Bystander(daemon) as bystander:
+    flags = ("--stream-window", "128KiB", "--session-window", "512KiB", "--takeover-grace", "1s")
+    with Daemon(*flags) as daemon, Bystander(daemon) as bystander:
         permits, fds = daemon.get_json("/tunnels")["fdPermitsAvailable"], daemon.get_json("/health")["fds"]
         ports, failures = Ports(), []
 
