@@ -45,7 +45,7 @@ def nothing_is_there_yet():
 
 
 def sessions_bindings_and_streams():
-    with Daemon() as daemon:
+    with Daemon("--takeover-grace", "0") as daemon:
         permits = daemon.get_json("/tunnels")["fdPermitsAvailable"]
         with RawDriver(daemon) as one, RawDriver(daemon, "hoody-tunnel.v2") as two:
             first, second, third = one.bind(), one.bind(), two.bind()
