@@ -1,7 +1,7 @@
 /* The runtime of the actors that own no sockets: a mailbox, a clock, a state, and one turn of them. The thread's loop
  * and the tests drive the very same turn; time is an argument. */
-#ifndef HOODY_TUNNEL_ACTOR_H
-#define HOODY_TUNNEL_ACTOR_H
+#ifndef HOODY_ACTORS_ACTOR_H
+#define HOODY_ACTORS_ACTOR_H
 
 #include <czmq.h>
 

@@ -1,6 +1,6 @@
 /* A Prometheus histogram of durations: cumulative buckets, sum and count. Zero-initialised is empty. */
-#ifndef HOODY_TUNNEL_HISTOGRAM_H
-#define HOODY_TUNNEL_HISTOGRAM_H
+#ifndef HOODY_ACTORS_HISTOGRAM_H
+#define HOODY_ACTORS_HISTOGRAM_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* Logs: one event a line on standard error, RFC 3339 UTC, written with a single write so that actors' lines never mix.
  */
-#ifndef HOODY_TUNNEL_LOG_H
-#define HOODY_TUNNEL_LOG_H
+#ifndef HOODY_ACTORS_LOG_H
+#define HOODY_ACTORS_LOG_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* The mailbox every actor stands on: one PULL inbox bound at inproc://<actor> (gateways: inproc://ws-gateway-<shard>),
  * and a PUSH outbox to each peer that was ever written to. Sends never block; a mailbox belongs to one thread. */
-#ifndef HOODY_TUNNEL_MAILBOX_H
-#define HOODY_TUNNEL_MAILBOX_H
+#ifndef HOODY_ACTORS_MAILBOX_H
+#define HOODY_ACTORS_MAILBOX_H
 
 #include "log.h"
 #include "message.h"

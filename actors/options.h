@@ -1,6 +1,6 @@
 /* The daemon's options (protocol section 9), read from flags and environment; immutable once the actors run. */
-#ifndef HOODY_TUNNEL_OPTIONS_H
-#define HOODY_TUNNEL_OPTIONS_H
+#ifndef HOODY_ACTORS_OPTIONS_H
+#define HOODY_ACTORS_OPTIONS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

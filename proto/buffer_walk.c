@@ -1,6 +1,6 @@
 #include "buffer_walk.h"
 
-#include "hoody_tunnel/check.h"
+#include "check.h"
 
 void buffer_walk_begin(struct buffer_walk *walk, struct evbuffer *buffer, size_t length)
 {

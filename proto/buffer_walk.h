@@ -1,6 +1,6 @@
 /* Walks the first bytes of an evbuffer extent by extent, where they lie, however many chains there are. */
-#ifndef HOODY_TUNNEL_BUFFER_WALK_H
-#define HOODY_TUNNEL_BUFFER_WALK_H
+#ifndef HOODY_PROTO_BUFFER_WALK_H
+#define HOODY_PROTO_BUFFER_WALK_H
 
 #include <event2/buffer.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* `headers: [[name, value], ...]`, as STREAM_OPEN and STREAM_RESPONSE_HEAD carry it. Private to proto/. */
-#ifndef HOODY_TUNNEL_FIELD_LIST_JSON_H
-#define HOODY_TUNNEL_FIELD_LIST_JSON_H
+#ifndef HOODY_PROTO_FIELD_LIST_JSON_H
+#define HOODY_PROTO_FIELD_LIST_JSON_H
 
 #include "json_writer.h"
 #include "payload_json.h"

@@ -1,6 +1,6 @@
-#include "hoody_tunnel/flow_window.h"
+#include "flow_window.h"
 
-#include "hoody_tunnel/check.h"
+#include "check.h"
 
 void send_window_init(struct send_window *window, uint32_t bytes)
 {

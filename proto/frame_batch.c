@@ -1,7 +1,7 @@
-#include "hoody_tunnel/frame_batch.h"
+#include "frame_batch.h"
 
-#include "hoody_tunnel/buffer_move.h"
-#include "hoody_tunnel/check.h"
+#include "buffer_move.h"
+#include "check.h"
 
 #include <event2/buffer.h>
 

@@ -1,6 +1,6 @@
 /* `joinTickets: [{index, nonce, expiresMs}]`, as HELLO_OK and REISSUE_JOIN_TICKETS carry it. Private to proto/. */
-#ifndef HOODY_TUNNEL_JOIN_TICKETS_JSON_H
-#define HOODY_TUNNEL_JOIN_TICKETS_JSON_H
+#ifndef HOODY_PROTO_JOIN_TICKETS_JSON_H
+#define HOODY_PROTO_JOIN_TICKETS_JSON_H
 
 #include "json_writer.h"
 #include "payload_json.h"

@@ -1,7 +1,7 @@
 /* What RFC 8259 lets a sender write and Jansson refuses to load. An unknown field may hold any of it (protocol section
  * 2), so a text that failed to load is amended and loaded once more. Private to proto/. */
-#ifndef HOODY_TUNNEL_JSON_AMEND_H
-#define HOODY_TUNNEL_JSON_AMEND_H
+#ifndef HOODY_PROTO_JSON_AMEND_H
+#define HOODY_PROTO_JSON_AMEND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  *
  * A payload's write function runs twice, first to measure and then to write, and so cannot fail. Text is valid UTF-8
  * and passed through; quotes, backslashes and control characters are escaped. Commas are set by the writer. */
-#ifndef HOODY_TUNNEL_JSON_WRITER_H
-#define HOODY_TUNNEL_JSON_WRITER_H
+#ifndef HOODY_PROTO_JSON_WRITER_H
+#define HOODY_PROTO_JSON_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Private to the message catalogue: what a message is made of, so that pack, unpack and print can walk it. */
-#ifndef HOODY_TUNNEL_PROTO_MESSAGE_LAYOUT_H
-#define HOODY_TUNNEL_PROTO_MESSAGE_LAYOUT_H
+#ifndef HOODY_PROTO_PROTO_MESSAGE_LAYOUT_H
+#define HOODY_PROTO_PROTO_MESSAGE_LAYOUT_H
 
 #include <stddef.h>
 

@@ -3,8 +3,8 @@
  * The first failure sticks: the getters after it return nothing, so a decoder reads all it wants and asks once, at
  * payload_reader_done(). Each getter's `why` is static and names the field. A member that is null counts as absent:
  * drivers write what their callers left empty so. */
-#ifndef HOODY_TUNNEL_PAYLOAD_JSON_H
-#define HOODY_TUNNEL_PAYLOAD_JSON_H
+#ifndef HOODY_PROTO_PAYLOAD_JSON_H
+#define HOODY_PROTO_PAYLOAD_JSON_H
 
 #include "payload.h"
 

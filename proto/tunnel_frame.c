@@ -1,6 +1,6 @@
-#include "hoody_tunnel/tunnel_frame.h"
+#include "tunnel_frame.h"
 
-#include "hoody_tunnel/check.h"
+#include "check.h"
 #include "hoody_tunnel/utf8.h"
 
 #include <event2/buffer.h>

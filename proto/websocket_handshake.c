@@ -1,6 +1,6 @@
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
-#include "hoody_tunnel/check.h"
+#include "check.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>

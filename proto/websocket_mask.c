@@ -1,4 +1,4 @@
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
 /* Blocks of a fixed number of words: compilers turn them into vector registers at -O2 already, without loops for odd
  * ends. */

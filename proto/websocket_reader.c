@@ -1,8 +1,8 @@
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
 #include "buffer_move.h"
 #include "buffer_walk.h"
-#include "hoody_tunnel/check.h"
+#include "check.h"
 #include "hoody_tunnel/utf8.h"
 
 enum {

@@ -1,7 +1,7 @@
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
 #include "buffer_walk.h"
-#include "hoody_tunnel/check.h"
+#include "check.h"
 #include "hoody_tunnel/utf8.h"
 
 #include <openssl/rand.h>

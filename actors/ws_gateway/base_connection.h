@@ -1,7 +1,7 @@
 /* One HTTP connection on the base port. An API request goes to admin-http and its answer comes back; an upgrade makes
  * it a driver connection. */
-#ifndef HOODY_TUNNEL_BASE_CONNECTION_H
-#define HOODY_TUNNEL_BASE_CONNECTION_H
+#ifndef HOODY_ACTORS_BASE_CONNECTION_H
+#define HOODY_ACTORS_BASE_CONNECTION_H
 
 #include "gateway.h"
 #include "message.h"

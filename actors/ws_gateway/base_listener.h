@@ -1,7 +1,7 @@
 /* The base port: drivers' upgrades, the admin API and metrics (protocol section 1). HTTP is read here, decided in
  * admin-http. */
-#ifndef HOODY_TUNNEL_BASE_LISTENER_H
-#define HOODY_TUNNEL_BASE_LISTENER_H
+#ifndef HOODY_ACTORS_BASE_LISTENER_H
+#define HOODY_ACTORS_BASE_LISTENER_H
 
 #include <event2/listener.h>
 

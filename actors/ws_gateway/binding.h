@@ -1,6 +1,6 @@
 /* One port held by a session: its listener and its visitors. Who may hold it is the binding-registry's decision. */
-#ifndef HOODY_TUNNEL_BINDING_H
-#define HOODY_TUNNEL_BINDING_H
+#ifndef HOODY_ACTORS_BINDING_H
+#define HOODY_ACTORS_BINDING_H
 
 #include <event2/listener.h>
 #include <sys/queue.h>

@@ -1,6 +1,6 @@
 /* One WebSocket to a driver, from the 101 to the last byte of the goodbye. */
-#ifndef HOODY_TUNNEL_DRIVER_CONNECTION_H
-#define HOODY_TUNNEL_DRIVER_CONNECTION_H
+#ifndef HOODY_ACTORS_DRIVER_CONNECTION_H
+#define HOODY_ACTORS_DRIVER_CONNECTION_H
 
 #include "frame_batch.h"
 #include "gateway.h"

@@ -1,6 +1,6 @@
 /* The state that all parts of the ws-gateway share, and the loop's services. Private to actors/ws_gateway/. */
-#ifndef HOODY_TUNNEL_GATEWAY_H
-#define HOODY_TUNNEL_GATEWAY_H
+#ifndef HOODY_ACTORS_GATEWAY_H
+#define HOODY_ACTORS_GATEWAY_H
 
 #include <czmq.h>
 #include <event2/event.h>

@@ -1,6 +1,6 @@
 /* The gateway's numbers for a scrape. */
-#ifndef HOODY_TUNNEL_GATEWAY_METRICS_H
-#define HOODY_TUNNEL_GATEWAY_METRICS_H
+#ifndef HOODY_ACTORS_GATEWAY_METRICS_H
+#define HOODY_ACTORS_GATEWAY_METRICS_H
 
 #include "gateway.h"
 #include "message.h"

@@ -1,7 +1,7 @@
 /* Objects by a number that is never reused. The key lives in the object and must not change while it is in the table.
  */
-#ifndef HOODY_TUNNEL_ID_TABLE_H
-#define HOODY_TUNNEL_ID_TABLE_H
+#ifndef HOODY_ACTORS_ID_TABLE_H
+#define HOODY_ACTORS_ID_TABLE_H
 
 #include <czmq.h>
 

@@ -1,6 +1,6 @@
 /* Listening sockets, as all ports of the gateway open them. */
-#ifndef HOODY_TUNNEL_LISTENER_H
-#define HOODY_TUNNEL_LISTENER_H
+#ifndef HOODY_ACTORS_LISTENER_H
+#define HOODY_ACTORS_LISTENER_H
 
 #include <event2/listener.h>
 

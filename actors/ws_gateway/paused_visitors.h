@@ -1,7 +1,7 @@
 /* Visitors that are not read from while their upload waits for credit. epoll cannot tell us that such a peer has left
  * without waking up for its unread bytes too, so they are looked at once a second while there are any. */
-#ifndef HOODY_TUNNEL_PAUSED_VISITORS_H
-#define HOODY_TUNNEL_PAUSED_VISITORS_H
+#ifndef HOODY_ACTORS_PAUSED_VISITORS_H
+#define HOODY_ACTORS_PAUSED_VISITORS_H
 
 #include "visitor.h"
 

@@ -3,8 +3,8 @@
  * STALLED_MS in which a visitor took nothing, its unread bytes are given back to the session and counted against
  * --buffer-budget instead; a stalled stream whose own window is used up lends the session one frame more, for the one
  * that the driver may hold for it. When the budget is used up, the longest stalled stream is reset. */
-#ifndef HOODY_TUNNEL_STALLED_STREAMS_H
-#define HOODY_TUNNEL_STALLED_STREAMS_H
+#ifndef HOODY_ACTORS_STALLED_STREAMS_H
+#define HOODY_ACTORS_STALLED_STREAMS_H
 
 #include "stream.h"
 

@@ -1,7 +1,7 @@
 /* One stream: a visitor's request or connection on its way through a session (protocol section 6). It knows credit,
  * order and ends; what the bytes mean is its visitor's business. */
-#ifndef HOODY_TUNNEL_STREAM_H
-#define HOODY_TUNNEL_STREAM_H
+#ifndef HOODY_ACTORS_STREAM_H
+#define HOODY_ACTORS_STREAM_H
 
 #include <event2/buffer.h>
 #include <sys/queue.h>

@@ -1,6 +1,6 @@
 /* What every socket of the gateway has in common, on top of libevent's bufferevents. */
-#ifndef HOODY_TUNNEL_TCP_SOCKET_H
-#define HOODY_TUNNEL_TCP_SOCKET_H
+#ifndef HOODY_ACTORS_TCP_SOCKET_H
+#define HOODY_ACTORS_TCP_SOCKET_H
 
 #include <event2/bufferevent.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* The gateway's copy of a live session: what it needs to route frames, credit and streams. Who may have one is the
  * session-manager's decision. */
-#ifndef HOODY_TUNNEL_TUNNEL_SESSION_H
-#define HOODY_TUNNEL_TUNNEL_SESSION_H
+#ifndef HOODY_ACTORS_TUNNEL_SESSION_H
+#define HOODY_ACTORS_TUNNEL_SESSION_H
 
 #include "gateway.h"
 #include "message.h"

@@ -2,8 +2,8 @@
  * visitor.c is its life, visitor_request.c what it sends, visitor_answer.c what it gets back, visitor_deadline.c how
  * long it is waited for,
  * visitor_record.c what is remembered of an exchange. */
-#ifndef HOODY_TUNNEL_VISITOR_H
-#define HOODY_TUNNEL_VISITOR_H
+#ifndef HOODY_ACTORS_VISITOR_H
+#define HOODY_ACTORS_VISITOR_H
 
 #include <event2/bufferevent.h>
 #include <sys/queue.h>

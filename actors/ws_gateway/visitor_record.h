@@ -1,6 +1,6 @@
 /* What is remembered of an exchange for the access log and the histograms. */
-#ifndef HOODY_TUNNEL_VISITOR_RECORD_H
-#define HOODY_TUNNEL_VISITOR_RECORD_H
+#ifndef HOODY_ACTORS_VISITOR_RECORD_H
+#define HOODY_ACTORS_VISITOR_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>

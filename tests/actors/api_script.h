@@ -1,7 +1,7 @@
 /* What the tests of admin-http share: a caller, and peers that answer with one live session, its port, and a parked
  * one. */
-#ifndef HOODY_TUNNEL_TESTS_API_SCRIPT_H
-#define HOODY_TUNNEL_TESTS_API_SCRIPT_H
+#ifndef HOODY_TESTS_TESTS_API_SCRIPT_H
+#define HOODY_TESTS_TESTS_API_SCRIPT_H
 
 #include "stage.h"
 

@@ -1,6 +1,6 @@
 /* What the tests of the binding-registry say and hear again and again: two drivers, and the gateway's part. */
-#ifndef HOODY_TUNNEL_TESTS_BINDING_SCRIPT_H
-#define HOODY_TUNNEL_TESTS_BINDING_SCRIPT_H
+#ifndef HOODY_TESTS_TESTS_BINDING_SCRIPT_H
+#define HOODY_TESTS_TESTS_BINDING_SCRIPT_H
 
 #include "options.h"
 #include "session_payloads.h"

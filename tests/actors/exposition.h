@@ -1,6 +1,6 @@
 /* Reads the Prometheus text format 0.0.4 as strictly as a scraper may, and independently of the code that writes it. */
-#ifndef HOODY_TUNNEL_TESTS_EXPOSITION_H
-#define HOODY_TUNNEL_TESTS_EXPOSITION_H
+#ifndef HOODY_TESTS_TESTS_EXPOSITION_H
+#define HOODY_TESTS_TESTS_EXPOSITION_H
 
 #include "span.h"
 

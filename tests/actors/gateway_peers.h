@@ -1,8 +1,8 @@
 /* Who connects to the gateway from outside, played by the test over real sockets: drivers, which speak the tunnel
  * protocol, and clients, which send bytes: visitors of bound ports and callers of the admin API. Hearing waits for what
  * must come and fails on anything else. */
-#ifndef HOODY_TUNNEL_TESTS_GATEWAY_PEERS_H
-#define HOODY_TUNNEL_TESTS_GATEWAY_PEERS_H
+#ifndef HOODY_TESTS_TESTS_GATEWAY_PEERS_H
+#define HOODY_TESTS_TESTS_GATEWAY_PEERS_H
 
 #include "frame_batch.h"
 #include "gateway_stage.h"

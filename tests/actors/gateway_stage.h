@@ -12,8 +12,8 @@
  *
  * Nothing sleeps: hearing waits for what must come, order between messages is forced by gateway_ping, order between
  * sockets by driver_quiet. What does not come in PATIENCE_MS fails the test; that time is a measure of nothing. */
-#ifndef HOODY_TUNNEL_TESTS_GATEWAY_STAGE_H
-#define HOODY_TUNNEL_TESTS_GATEWAY_STAGE_H
+#ifndef HOODY_TESTS_TESTS_GATEWAY_STAGE_H
+#define HOODY_TESTS_TESTS_GATEWAY_STAGE_H
 
 #include <czmq.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* The session-manager and the binding-registry on one stage, each handling its next message when it is told to, and a
  * model of the rest: a gateway with its connections and listeners, drivers that connect, bind, vanish and come back,
  * and an admin who kills. A seed decides what they do. */
-#ifndef HOODY_TUNNEL_TESTS_KIT_MODEL_H
-#define HOODY_TUNNEL_TESTS_KIT_MODEL_H
+#ifndef HOODY_TESTS_TESTS_KIT_MODEL_H
+#define HOODY_TESTS_TESTS_KIT_MODEL_H
 
 #include "actor.h"
 

@@ -1,6 +1,6 @@
 /* What a metrics_reported holds. */
-#ifndef HOODY_TUNNEL_TESTS_SAMPLES_H
-#define HOODY_TUNNEL_TESTS_SAMPLES_H
+#ifndef HOODY_TESTS_TESTS_SAMPLES_H
+#define HOODY_TESTS_TESTS_SAMPLES_H
 
 #include "message.h"
 #include "metric_ids.h"

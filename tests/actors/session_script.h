@@ -1,6 +1,6 @@
 /* What the tests of the session-manager say and hear again and again: HELLOs, and the ends of sessions. */
-#ifndef HOODY_TUNNEL_TESTS_SESSION_SCRIPT_H
-#define HOODY_TUNNEL_TESTS_SESSION_SCRIPT_H
+#ifndef HOODY_TESTS_TESTS_SESSION_SCRIPT_H
+#define HOODY_TESTS_TESTS_SESSION_SCRIPT_H
 
 #include "options.h"
 #include "session_payloads.h"

@@ -17,8 +17,8 @@
  * Every peer (each other actor of the catalogue, the gateway with STAGE_SHARDS shards) has an inbox of its own: what
  * the actor says is heard in the order in which it was said to that peer; the order between peers is not known to
  * anybody. Whatever is not as the test says ends the test with a line that shows what was said instead. */
-#ifndef HOODY_TUNNEL_TESTS_STAGE_H
-#define HOODY_TUNNEL_TESTS_STAGE_H
+#ifndef HOODY_TESTS_TESTS_STAGE_H
+#define HOODY_TESTS_TESTS_STAGE_H
 
 #include "actor.h"
 

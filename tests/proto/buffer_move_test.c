@@ -1,5 +1,5 @@
 /* Bytes moved between evbuffers: all of them, in order, and never much more memory than bytes. */
-#include "hoody_tunnel/buffer_move.h"
+#include "buffer_move.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

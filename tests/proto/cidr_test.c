@@ -1,5 +1,5 @@
 /* Address ranges of --trusted-source, and addresses as text (protocol section 1). */
-#include "hoody_tunnel/cidr.h"
+#include "cidr.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

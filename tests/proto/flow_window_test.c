@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "hoody_tunnel/flow_window.h"
+#include "flow_window.h"
 
 enum { WINDOW = 1048576, HALF = WINDOW / 2 };
 

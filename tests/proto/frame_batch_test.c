@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "hoody_tunnel/frame_batch.h"
+#include "frame_batch.h"
 #include "websocket_script.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* One sample of every message of the catalogue, made, compared and taken apart by the catalogue itself: a new message
  * is tested as soon as it is declared. */
-#ifndef HOODY_TUNNEL_TESTS_MESSAGE_SAMPLES_H
-#define HOODY_TUNNEL_TESTS_MESSAGE_SAMPLES_H
+#ifndef HOODY_TESTS_TESTS_MESSAGE_SAMPLES_H
+#define HOODY_TESTS_TESTS_MESSAGE_SAMPLES_H
 
 #include <msgpack.h>
 

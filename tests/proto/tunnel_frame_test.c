@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "hoody_tunnel/tunnel_frame.h"
+#include "tunnel_frame.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>

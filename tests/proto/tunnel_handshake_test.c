@@ -1,5 +1,5 @@
 /* The upgrade of a driver's connection (protocol section 1). Heads are read by the real reader, as the gateway does. */
-#include "hoody_tunnel/tunnel_handshake.h"
+#include "tunnel_handshake.h"
 
 #include <event2/buffer.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
 static bool is_valid(const char *key)
 {

@@ -1,6 +1,6 @@
 #include "websocket_script.h"
 
-#include "hoody_tunnel/check.h"
+#include "check.h"
 
 static const uint8_t script_key[4] = {0x37, 0xFA, 0x21, 0x3D}; /* of RFC 6455 section 5.7 */
 

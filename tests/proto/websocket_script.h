@@ -1,9 +1,9 @@
 /* WebSocket bytes written by hand for the tests, apart from the project's own writer, and what a reader makes of them.
  */
-#ifndef HOODY_TUNNEL_TESTS_WEBSOCKET_SCRIPT_H
-#define HOODY_TUNNEL_TESTS_WEBSOCKET_SCRIPT_H
+#ifndef HOODY_TESTS_TESTS_WEBSOCKET_SCRIPT_H
+#define HOODY_TESTS_TESTS_WEBSOCKET_SCRIPT_H
 
-#include "hoody_tunnel/websocket.h"
+#include "websocket.h"
 
 #include <event2/buffer.h>
 
