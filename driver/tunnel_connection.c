@@ -100,6 +100,8 @@ void tunnel_connection_close(struct tunnel_connection *connection, uint16_t code
     case HANDSHAKING:
         settle_end(connection, CONNECTION_CLOSED, WEBSOCKET_CLOSE_ABNORMAL, "given up before it was open");
         dial_destroy(&connection->dial);
+        if (connection->bev != NULL)
+            bufferevent_disable(connection->bev, EV_READ); /* an answer in this very turn must not open it again */
         set_deadline(connection, 0);
         return;
     case OPEN:

@@ -144,8 +144,8 @@ void binding_serve(struct gateway *gateway, const struct message_bound *bound)
 static void tell_revoked(struct gateway *gateway, struct connection_id owner, uint32_t bind, const char *reason)
 {
     struct driver_connection *connection = id_table_find(gateway->drivers, owner.value);
-    if (connection && connection->session)
-        driver_connection_send_json(connection, FRAME_BIND_REVOKED, bind_revoked_encode(bind, reason));
+    if (connection)
+        driver_connection_revoke(connection, bind, reason);
 }
 
 void binding_transfer(struct gateway *gateway, const struct message_transfer_listener *transfer)

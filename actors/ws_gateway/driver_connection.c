@@ -33,6 +33,25 @@ static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
 
+struct revocation {
+    char *payload;
+    STAILQ_ENTRY(revocation) link;
+};
+
+static struct revocation *take_revocation(struct driver_connection *connection)
+{
+    struct revocation *revocation = STAILQ_FIRST(&connection->revocations);
+    if (revocation)
+        STAILQ_REMOVE_HEAD(&connection->revocations, link);
+    return revocation;
+}
+
+static void revocation_destroy(struct revocation *revocation)
+{
+    free(revocation->payload);
+    free(revocation);
+}
+
 static void bury_connection(void *object)
 {
     struct driver_connection *connection = object;
@@ -43,6 +62,9 @@ static void bury_connection(void *object)
         evbuffer_free(connection->message);
     if (connection->deadline)
         event_free(connection->deadline);
+    struct revocation *revocation = NULL;
+    while ((revocation = take_revocation(connection)))
+        revocation_destroy(revocation);
     free(connection->bearer);
     free(connection);
 }
@@ -70,8 +92,10 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
         gateway->counts.handshakes_dropped[DROP_PRE_AUTH_CAP]++;
     if (gateway->pre_auth_count < gateway->options->max_pre_auth_connections)
         connection = calloc(1, sizeof *connection);
-    if (connection)
+    if (connection) {
         connection->gateway = gateway;
+        STAILQ_INIT(&connection->revocations);
+    }
     if (!connection || !connection_init(connection, *p_socket, bearer)) {
         GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", peer,
                     connection ? "out of memory" : "too many connections without HELLO");
@@ -203,6 +227,29 @@ void driver_connection_send_json(struct driver_connection *connection, enum fram
     free(json);
 }
 
+void driver_connection_revoke(struct driver_connection *connection, uint32_t bind, const char *reason)
+{
+    if (connection->phase == DRIVER_LIVE) {
+        driver_connection_send_json(connection, FRAME_BIND_REVOKED, bind_revoked_encode(bind, reason));
+        return;
+    }
+    struct revocation *revocation = connection->phase == DRIVER_AWAITS_DECISION ? calloc(1, sizeof *revocation) : NULL;
+    if (!revocation)
+        return;
+    revocation->payload = bind_revoked_encode(bind, reason);
+    STAILQ_INSERT_TAIL(&connection->revocations, revocation, link);
+}
+
+static void send_revocations(struct driver_connection *connection)
+{
+    struct revocation *revocation = NULL;
+    while ((revocation = take_revocation(connection))) {
+        driver_connection_send_json(connection, FRAME_BIND_REVOKED, revocation->payload);
+        revocation->payload = NULL;
+        revocation_destroy(revocation);
+    }
+}
+
 void driver_connection_send_goaway(struct driver_connection *connection, enum error_code code, const char *message)
 {
     driver_connection_send_json(connection, FRAME_GOAWAY, goaway_encode(code, message));
@@ -279,20 +326,21 @@ static void refuse_silently(struct driver_connection *connection, enum driver_dr
     let_go(connection);
 }
 
-static void ask_to_join(struct driver_connection *connection, struct span join)
+static bool ask_to_join(struct driver_connection *connection, struct span join)
 {
     connection->is_known = false; /* a connection that joins has no session of its own to close */
-    mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
-                                                          .connection = {connection->id}, .join = join));
+    return mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
+                                                                 .connection = {connection->id}, .join = join));
 }
 
-static void ask_to_open(struct driver_connection *connection, struct span hello)
+static bool ask_to_open(struct driver_connection *connection, struct span hello)
 {
-    connection->is_known = true;
-    mailbox_send(connection->gateway->mailbox,
-                 MESSAGE_OF(open_session, .shard = connection->gateway->shard, .connection = {connection->id},
-                            .peer = connection->peer, .subprotocol = connection->subprotocol,
-                            .bearer = connection->bearer, .hello = hello));
+    connection->is_known =
+        mailbox_send(connection->gateway->mailbox,
+                     MESSAGE_OF(open_session, .shard = connection->gateway->shard, .connection = {connection->id},
+                                .peer = connection->peer, .subprotocol = connection->subprotocol,
+                                .bearer = connection->bearer, .hello = hello));
+    return connection->is_known;
 }
 
 static void on_first_message(struct driver_connection *connection)
@@ -325,10 +373,9 @@ static void on_first_message(struct driver_connection *connection)
     event_del(connection->deadline);
     bufferevent_disable(connection->socket, EV_READ); /* what comes next is for the session to be */
     struct span payload = span_of(evbuffer_pullup(connection->message, -1), header.length);
-    if (joins)
-        ask_to_join(connection, payload);
-    else
-        ask_to_open(connection, payload);
+    if (!(joins ? ask_to_join(connection, payload) : ask_to_open(connection, payload)))
+        driver_connection_end(connection, false, CODE_INTERNAL_ERROR, "the kit is overloaded",
+                              WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
 }
 
 void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened)
@@ -345,6 +392,7 @@ void driver_connection_opened(struct driver_connection *connection, const struct
     connection->phase = DRIVER_LIVE;
     frame_batch_add(&connection->batch, FRAME_HELLO_OK, 0, opened->hello_ok);
     frame_batch_seal(&connection->batch); /* old drivers lose a STREAM_OPEN that shares its message */
+    send_revocations(connection);
     bufferevent_enable(connection->socket, EV_READ);
     on_readable(connection->socket, connection);
 }

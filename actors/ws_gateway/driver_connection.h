@@ -44,6 +44,7 @@ struct driver_connection {
     bool owes_probe; /* probe_connection came: answered at the turn's end */
     bool is_unflushed;
     TAILQ_ENTRY(driver_connection) unflushed_link;
+    STAILQ_HEAD(, revocation) revocations; /* BIND_REVOKED that wait for HELLO_OK */
 };
 
 /* Takes a socket on which the 101 has been written, `peer` and `bearer` ("" for none) are copied. When the pre-auth cap
@@ -69,6 +70,8 @@ bool driver_connection_is_stalled(const struct driver_connection *connection);
 
 /* A session frame with a JSON payload; `json` may be NULL (out of memory): then nothing is sent. Frees it. */
 void driver_connection_send_json(struct driver_connection *connection, enum frame_type type, char *json);
+/* BIND_REVOKED; of a session that is just being resumed it waits until HELLO_OK is out. */
+void driver_connection_revoke(struct driver_connection *connection, uint32_t bind, const char *reason);
 void driver_connection_send_goaway(struct driver_connection *connection, enum error_code code, const char *message);
 
 /* The driver broke the protocol: GOAWAY with the code and why, close 1002 (protocol section 2), session over. */

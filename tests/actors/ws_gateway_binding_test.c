@@ -269,6 +269,25 @@ static void a_port_whose_driver_is_away_answers_503(void **state)
     driver_hear_request(heir, 2, "/again");
 }
 
+static void a_port_lost_while_its_owner_resumes_is_told_after_hello_ok(void **state)
+{
+    struct gateway_stage *stage = *state;
+    gateway_raise(stage);
+    struct driver *owner = driver_enter(stage);
+    uint16_t port = driver_bind(owner, 1);
+    struct driver *resuming = driver_knock(stage), *heir = driver_enter(stage);
+    gateway_say(stage, MESSAGE_OF(adopt_listener, .binding = {1}, .connection = resuming->connection));
+    gateway_say(stage, MESSAGE_OF(transfer_listener, .old_binding = {1}, .binding = {2}, .connection = heir->connection,
+                                  .reason = "taken over"));
+    gateway_say(stage,
+                MESSAGE_OF(bound, .connection = heir->connection, .client_ref = 9, .binding = {2}, .port = port));
+    driver_hear(heir, FRAME_BIND_OK, 0);
+    driver_let_in(resuming);
+    assert_true(driver_hear(resuming, FRAME_HELLO_OK, 0)->ends_message);
+    driver_hear_text(resuming, FRAME_BIND_REVOKED, 0, "{\"bindId\":1,\"reason\":\"taken over\"}");
+    driver_quiet(owner);
+}
+
 /* ---- takeover -------------------------------------------------------------------------------------------------- */
 
 static void take_over(struct driver *heir, uint32_t old_binding, uint32_t binding, uint16_t port)
@@ -422,6 +441,7 @@ int main(void)
         TEST(a_bind_is_passed_on_with_all_its_fields),
         TEST(what_a_bind_leaves_out_is_empty),
         TEST(a_bind_without_a_reference_is_a_protocol_error),
+        TEST(a_port_lost_while_its_owner_resumes_is_told_after_hello_ok),
         TEST(a_refused_bind_gets_bind_err),
         TEST(a_bound_driver_gets_bind_ok),
         TEST(a_port_listens_from_the_start_and_serves_when_bound),
