@@ -1,12 +1,13 @@
 """A port that is taken: exit status 1; a bad flag or variable: 2; each with one clear line (protocol section 9)."""
 
+import os
 import socket
 
 from harness import Process, run
 
 
-def fails(arguments, status, *words, environment=None):
-    daemon = Process("hoody-tunneld", list(arguments), environment=environment)
+def fails(arguments, status, *words, environment=None, **popen):
+    daemon = Process("hoody-tunneld", list(arguments), environment=environment, **popen)
     got, text = daemon.wait(), daemon.stderr()
     daemon.check_sanitizers()
     assert got == status, (arguments, got, text)
@@ -20,6 +21,17 @@ def a_port_that_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         fails(["--listen", f"127.0.0.1:{port}"], 1, str(port), "in use")
+
+
+def a_right_that_is_missing():
+    """Port 81 is not for everybody. Only root can become somebody else to try it."""
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as first:
+        if os.geteuid() == 0 and int(first.read()) > 81:
+            nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+            try:
+                fails(["--listen", "127.0.0.1:81"], 1, "127.0.0.1:81", "ermission denied", **nobody)
+            except PermissionError:
+                print("nobody may not run a program of this folder")
 
 
 def an_address_that_is_not_here():
@@ -63,4 +75,4 @@ def bad_variables():
     fails([], 2, "HOODY_TUNNEL_NO_FORWARDED_HEADERS", environment={"HOODY_TUNNEL_NO_FORWARDED_HEADERS": "yes"})
 
 
-run(a_port_that_is_taken, an_address_that_is_not_here, bad_flags, bad_variables)
+run(a_port_that_is_taken, a_right_that_is_missing, an_address_that_is_not_here, bad_flags, bad_variables)

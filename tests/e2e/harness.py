@@ -71,13 +71,13 @@ def receive_all(sock):
 class Process:
     """A program of ours with its standard error kept in a file."""
 
-    def __init__(self, name, arguments, stdout=subprocess.DEVNULL, environment=None):
+    def __init__(self, name, arguments, stdout=subprocess.DEVNULL, environment=None, **popen):
         self.name = name
         self.stderr_file = tempfile.TemporaryFile()
         env = {k: v for k, v in os.environ.items() if not k.startswith("HOODY_TUNNEL_")}
         env.update(environment or {})
         self.process = subprocess.Popen(
-            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.stderr_file, env=env
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.stderr_file, env=env, **popen
         )
 
     @property
@@ -415,7 +415,7 @@ def http_origin(answer):
                 return
             status, fields, body = answer(*request)
             head = f"HTTP/1.1 {status} Whatever\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields)
-            if request[0] != "HEAD" and status not in (204, 304):
+            if status not in (204, 304):
                 head += f"Content-Length: {len(body)}\r\n"
             sock.sendall(head.encode("latin-1") + b"\r\n" + (b"" if request[0] == "HEAD" else body))
 
