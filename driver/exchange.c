@@ -1,5 +1,6 @@
 #include "exchange.h"
 
+#include "buffer_move.h"
 #include "check.h"
 #include "relay.h"
 
@@ -99,7 +100,7 @@ static void on_data(void *handler, struct evbuffer *data, size_t length)
     if (length == 0)
         return;
     if (exchange->connection == NULL || exchange->open.is_upgrade)
-        check(evbuffer_remove_buffer(data, exchange->held, length) == (int)length);
+        buffer_move(data, exchange->held, length);
     else
         pass_on(exchange, data, length);
 }

@@ -1,5 +1,6 @@
 #include "local_connection.h"
 
+#include "buffer_move.h"
 #include "check.h"
 #include "http_forward.h"
 #include "http_reader.h"
@@ -190,7 +191,7 @@ void local_connection_write(struct local_connection *connection, struct evbuffer
     if (as_chunk)
         http_chunk_write(data, length, output);
     else
-        check(evbuffer_remove_buffer(data, output, length) == (int)length);
+        buffer_move(data, output, length);
 }
 
 void local_connection_end_writing(struct local_connection *connection)

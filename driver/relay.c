@@ -1,5 +1,6 @@
 #include "relay.h"
 
+#include "buffer_move.h"
 #include "check.h"
 
 #include <event2/buffer.h>
@@ -68,15 +69,15 @@ static void on_input(void *owner)
 {
     struct relay *relay = owner;
     struct evbuffer *input = local_connection_input(relay->connection);
-    size_t length = evbuffer_get_length(input), room = stream_room(relay->stream);
-    if (length > room) {
-        length = room;
-        local_connection_pause_reading(relay->connection);
+    for (size_t length; (length = evbuffer_get_length(input)) > 0;) {
+        size_t room = stream_room(relay->stream);
+        if (room == 0) { /* only then will on_room come */
+            local_connection_pause_reading(relay->connection);
+            return;
+        }
+        buffer_move(input, stream_queue(relay->stream), length < room ? length : room);
+        stream_queue_grew(relay->stream);
     }
-    if (length == 0)
-        return;
-    check(evbuffer_remove_buffer(input, stream_queue(relay->stream), length) == (int)length);
-    stream_queue_grew(relay->stream);
 }
 
 static void on_consumed(void *owner, size_t bytes)

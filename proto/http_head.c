@@ -27,16 +27,29 @@ static struct span without_blanks(struct span span)
     return span;
 }
 
-static bool list_has_token(struct span list, const char *token)
+bool http_list_next(struct span *list, struct span *ret_member)
 {
-    while (list.length > 0) {
-        const uint8_t *comma = memchr(list.data, ',', list.length);
-        const size_t length = comma == NULL ? list.length : (size_t)(comma - list.data);
-        if (span_equals_nocase(without_blanks(span_of(list.data, length)), token)) {
+    while (list->length > 0) {
+        const uint8_t *comma = memchr(list->data, ',', list->length);
+        const size_t length = comma == NULL ? list->length : (size_t)(comma - list->data);
+        const struct span member = without_blanks(span_of(list->data, length));
+        const size_t used = comma == NULL ? length : length + 1;
+        *list = span_of(list->data + used, list->length - used);
+        if (member.length > 0) {
+            *ret_member = member;
             return true;
         }
-        const size_t used = comma == NULL ? length : length + 1;
-        list = span_of(list.data + used, list.length - used);
+    }
+    return false;
+}
+
+static bool list_has_token(struct span list, const char *token)
+{
+    struct span member;
+    while (http_list_next(&list, &member)) {
+        if (span_equals_nocase(member, token)) {
+            return true;
+        }
     }
     return false;
 }

@@ -4,38 +4,6 @@
 
 enum { FIRST_CAPACITY = 8 };
 
-static bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static struct span without_blanks(struct span span)
-{
-    while (span.length > 0 && is_blank(span.data[0])) {
-        span = span_of(span.data + 1, span.length - 1);
-    }
-    while (span.length > 0 && is_blank(span.data[span.length - 1])) {
-        span.length--;
-    }
-    return span;
-}
-
-bool http_list_next(struct span *list, struct span *ret_member)
-{
-    while (list->length > 0) {
-        const uint8_t *comma = memchr(list->data, ',', list->length);
-        const size_t length = comma == NULL ? list->length : (size_t)(comma - list->data);
-        const struct span member = without_blanks(span_of(list->data, length));
-        const size_t used = comma == NULL ? length : length + 1;
-        *list = span_of(list->data + used, list->length - used);
-        if (member.length > 0) {
-            *ret_member = member;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool add_name(struct http_hop_by_hop *hops, struct span name)
 {
     if (hops->count == hops->capacity) {

@@ -22,8 +22,4 @@ void http_hop_by_hop_done(struct http_hop_by_hop *hops);
  * frames the body writes himself. */
 bool http_hop_by_hop_has(const struct http_hop_by_hop *hops, struct span name);
 
-/* Takes the next member off a comma-separated list, without white space around it; empty ones are skipped. false: none
- * is left. */
-bool http_list_next(struct span *list, struct span *ret_member);
-
 #endif

@@ -16,25 +16,6 @@ static void refuse(struct tunnel_handshake *handshake, uint16_t status, const ch
     *handshake = (struct tunnel_handshake){.status = status, .fields = fields, .text = text};
 }
 
-/* Takes the next token off a comma-separated list; empty tokens are skipped. false: none is left. */
-static bool next_token(struct span *list, struct span *ret_token)
-{
-    while (list->length > 0 && (*list->data == ',' || *list->data == ' ' || *list->data == '\t')) {
-        list->data++;
-        list->length--;
-    }
-    size_t length = 0;
-    while (length < list->length && list->data[length] != ',')
-        length++;
-    size_t trimmed = length;
-    while (trimmed > 0 && (list->data[trimmed - 1] == ' ' || list->data[trimmed - 1] == '\t'))
-        trimmed--;
-    *ret_token = span_of(list->data, trimmed);
-    list->data += length;
-    list->length -= length;
-    return trimmed > 0;
-}
-
 static bool choose_subprotocol(const struct http_head *head, enum subprotocol *ret_subprotocol)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -42,7 +23,7 @@ static bool choose_subprotocol(const struct http_head *head, enum subprotocol *r
             continue;
         struct span list = head->fields[i].value;
         struct span token;
-        while (next_token(&list, &token))
+        while (http_list_next(&list, &token))
             if (subprotocol_parse(token, ret_subprotocol))
                 return true;
     }

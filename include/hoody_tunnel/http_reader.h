@@ -106,5 +106,8 @@ bool http_reader_awaits_head(const struct http_reader *reader);
 const struct http_field *http_head_field(const struct http_head *head, const char *name);
 /* true: the comma-separated lists of all fields `name` hold `token`, case-insensitive. */
 bool http_head_has_token(const struct http_head *head, const char *name, const char *token);
+/* Takes the next member off a comma-separated list, without white space around it; empty ones are skipped. false: none
+ * is left. */
+bool http_list_next(struct span *list, struct span *ret_member);
 
 #endif
