@@ -2,6 +2,7 @@
 #include "tunnel_stage.h"
 
 #include <event2/bufferevent.h>
+#include <stdlib.h>
 
 #define UPGRADE_REQUEST                                                                                                \
     "GET /ws HTTP/1.1\r\nHost: service\r\nconnection: upgrade\r\nupgrade: raw\r\nx-forwarded-host: a\r\n\r\n"
@@ -94,6 +95,32 @@ static void what_waits_for_the_service_outlives_both_ends(void **state)
     stage_service_hear_end(stage, 0);
 }
 
+/* The odd byte makes the rest fit the stream's queue in parts only. */
+static void a_service_held_back_in_the_middle_is_read_on(void **state)
+{
+    enum { BYTES = 1 << 20, GRANTED = STAGE_WINDOW - 1 };
+    struct stage *stage = *state;
+    char *filler = malloc(BYTES);
+    assert_non_null(filler);
+    memset(filler, 's', BYTES);
+    play_upgrade(stage);
+    stage_service_say(stage, 0, "o");
+    stage_hear_data(stage, 2, "o", 1);
+    stage_service_say_filler(stage, 0, BYTES);
+    stage_hear_data(stage, 2, filler, GRANTED);
+    stage_hear_nothing(stage); /* the credit is used up, the queue is full */
+    for (size_t heard = GRANTED; heard < BYTES;) {
+        size_t part = BYTES - heard < STAGE_WINDOW ? BYTES - heard : STAGE_WINDOW;
+        stage_grant(stage, 2, (uint32_t)part);
+        stage_grant(stage, 0, (uint32_t)part);
+        stage_send(stage);
+        stage_hear_data(stage, 2, filler, part);
+        heard += part;
+    }
+    stage_hear_nothing(stage);
+    free(filler);
+}
+
 static void a_reset_of_the_service_is_a_reset(void **state)
 {
     struct stage *stage = *state;
@@ -170,6 +197,7 @@ int main(void)
         STAGE_TEST(the_visitors_end_is_a_half_close),
         STAGE_TEST(the_services_end_is_a_half_close),
         STAGE_TEST(what_waits_for_the_service_outlives_both_ends),
+        STAGE_TEST(a_service_held_back_in_the_middle_is_read_on),
         STAGE_TEST(a_reset_of_the_service_is_a_reset),
         STAGE_TEST(a_reset_of_the_kit_is_a_reset),
         STAGE_TEST(a_service_that_has_closed_is_no_reset_for_the_visitor),
