@@ -89,7 +89,7 @@ void visitor_abort(struct visitor *visitor);
 
 /* Sets the deadline that is due by phase; `progressed`: deadlines of progress begin anew. */
 void visitor_set_deadline(struct visitor *visitor, bool progressed);
-void visitor_on_deadline(evutil_socket_t fd, short what, void *visitor);
+void visitor_on_deadline(evutil_socket_t fd, short what, void *arg); /* the visitor */
 
 static inline struct evbuffer *visitor_output(const struct visitor *visitor)
 {

@@ -15,13 +15,13 @@ enum {
 };
 
 enum frame_type {
-#define FRAME(id, name, from, scope, payload) FRAME_##name = id,
+#define FRAME(id, name, from, scope, payload) FRAME_##name = (id),
 #include "frame_types.def" /* proto/frame_types.def */
 #undef FRAME
 };
 
 enum error_code {
-#define ERROR_CODE(number, name, text) CODE_##name = number,
+#define ERROR_CODE(number, name, text) CODE_##name = (number),
 #include "error_codes.def" /* proto/error_codes.def */
 #undef ERROR_CODE
 };
