@@ -65,7 +65,7 @@ static const struct frame_rule frame_rules[] = {
 };
 
 static const char *const error_texts[] = {
-#define ERROR_CODE(number, name, text) [number] = text,
+#define ERROR_CODE(number, name, text) [number] = (text),
 #include "error_codes.def"
 #undef ERROR_CODE
 };
