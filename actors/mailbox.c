@@ -119,8 +119,10 @@ static bool count_is_worth_a_line(uint64_t count)
 
 static bool mailbox_lost(struct mailbox *mailbox, enum actor actor, const struct message *message, const char *why)
 {
+    /* A ping that finds nobody is an answer: who pings looks out for silence, and says so in words of his own. */
+    bool is_news = message->type != MESSAGE_ping_actor;
     mailbox->counts.lost++;
-    if (count_is_worth_a_line(mailbox->counts.lost))
+    if (is_news && count_is_worth_a_line(mailbox->counts.lost))
         log_warn(mailbox->log, mailbox_name(mailbox), "message-lost",
                  "message=%s to=%s total=%" PRIu64 " reason=\"%s\"", message_name(message->type), actor_name(actor),
                  mailbox->counts.lost, why);
