@@ -32,7 +32,7 @@ static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_sto
 
 uint16_t listener_port(struct evconnlistener *listener)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &length) != 0)
         return 0;
