@@ -32,13 +32,15 @@ static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_sto
 
 uint16_t listener_port(struct evconnlistener *listener)
 {
-    struct sockaddr_storage address = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } address = {.in6 = {0}};
     socklen_t length = sizeof address;
-    if (getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&address, &length) != 0)
+    if (getsockname(evconnlistener_get_fd(listener), &address.any, &length) != 0)
         return 0;
-    if (address.ss_family == AF_INET)
-        return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
-    return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return ntohs(address.any.sa_family == AF_INET ? address.in.sin_port : address.in6.sin6_port);
 }
 
 struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, uint32_t port,
