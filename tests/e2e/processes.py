@@ -1,0 +1,161 @@
+"""The real binaries as processes. Their standard error is kept: a sanitizer's report, or an exit status that is not expected,
+fails the test."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+from patience import PATIENCE, wait_until
+from sockets import connect, free_port, receive_all
+from visitor import parse_answer
+
+BIN = os.environ.get("HOODY_BIN", os.path.join(os.path.dirname(__file__), "../../build/dev/bin"))
+API = "/api/v1/tunnel"
+
+
+class Process:
+    """A program of ours with its standard error kept in a file."""
+
+    def __init__(self, name, arguments, stdout=subprocess.DEVNULL, environment=None, **popen):
+        self.name = name
+        self.stderr_file = tempfile.TemporaryFile()
+        env = {k: v for k, v in os.environ.items() if not k.startswith("HOODY_TUNNEL_")}
+        env.update(environment or {})
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.stderr_file, env=env, **popen
+        )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stderr(self):
+        position = self.stderr_file.tell()
+        self.stderr_file.seek(0)
+        text = self.stderr_file.read().decode("utf-8", "replace")
+        self.stderr_file.seek(position)
+        return text
+
+    def check_sanitizers(self):
+        text = self.stderr()
+        for mark in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
+            assert mark not in text, f"{self.name}: {text[-8000:]}"
+
+    def wait(self):
+        return self.process.wait(timeout=PATIENCE)
+
+    def stop(self, sig=signal.SIGTERM, expect=0):
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        try:
+            status = self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} does not end: {self.stderr()[-4000:]}")
+        self.check_sanitizers()
+        assert status == expect, f"{self.name} ended with {status}: {self.stderr()[-4000:]}"
+
+    def rss(self):
+        """Resident bytes now."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+    def peak_rss(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError("no VmHWM")
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def open_fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+class Daemon(Process):
+    """hoody-tunneld on a port of its own; a context manager that expects a clean end."""
+
+    def __init__(self, *flags, environment=None, listen="127.0.0.1"):
+        self.port = free_port()
+        super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment)
+
+    def __enter__(self):
+        wait_until(self.is_up, "the daemon answers")
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+        else:
+            self.process.kill()
+            self.process.wait()
+            sys.stderr.write(f"--- {self.name}\n{self.stderr()[-8000:]}\n")
+
+    def is_up(self):
+        assert self.process.poll() is None, f"the daemon ended: {self.stderr()}"
+        try:
+            return self.get("/health")[0] == 200
+        except OSError:
+            return False
+
+    def request(self, method, path, headers=None):
+        """An API call; returns (status, headers, body)."""
+        head = f"{method} {API}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        for name, value in (headers or {}).items():
+            head += f"{name}: {value}\r\n"
+        with connect(self.port) as sock:
+            sock.sendall((head + "\r\n").encode())
+            return parse_answer(receive_all(sock), method)
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def get_json(self, path):
+        status, _, body = self.get(path)
+        assert status == 200, (status, body)
+        return json.loads(body)
+
+    def metric(self, series):
+        """The value of one series, e.g. 'hoody_tunnel_sessions_active'; 0 when it is not there."""
+        for line in self.get("/metrics")[2].decode().splitlines():
+            if line.startswith(series + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+
+class Expose(Process):
+    """The native driver publishing a local port."""
+
+    def __init__(self, daemon, target, *flags, port=0):
+        arguments = ["expose", str(target), "--url", f"ws://127.0.0.1:{daemon.port}", *flags]
+        if port:
+            arguments += ["--port", str(port)]
+        super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        line = self.process.stdout.readline().decode().strip()
+        assert line, f"the driver ended: {self.stderr()}"
+        self.url = line
+        self.port = urllib.parse.urlparse(line).port
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+        else:
+            self.process.kill()
+            self.process.wait()
+            sys.stderr.write(f"--- {self.name}\n{self.stderr()[-8000:]}\n")
+        self.process.stdout.close()

@@ -1,0 +1,40 @@
+"""Sockets of the tests: connecting, and reading exactly so much."""
+
+import socket
+
+from patience import PATIENCE
+
+
+def free_port():
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def connect(port, timeout=PATIENCE, host="127.0.0.1", source=None):
+    sock = socket.create_connection((host, port), timeout=timeout, source_address=(source, 0) if source else None)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def receive_exactly(sock, length):
+    """Exactly so many bytes; EOFError when the peer ends before."""
+    parts = []
+    while length > 0:
+        part = sock.recv(min(length, 1 << 20))
+        if not part:
+            raise EOFError("the peer has closed")
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def receive_all(sock):
+    """Everything until the peer's end."""
+    parts = []
+    while True:
+        part = sock.recv(1 << 16)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
