@@ -166,3 +166,10 @@ char *hello_encode(const struct hello *hello)
 {
     return json_render(write_hello, hello);
 }
+
+enum driver_kind hello_driver_kind(const struct hello *hello)
+{
+    if (hello->client_name || hello->client_version)
+        return DRIVER_KIND_OURS;
+    return hello->has_auth ? DRIVER_KIND_OLD : DRIVER_KIND_NEW;
+}

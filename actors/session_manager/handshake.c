@@ -81,6 +81,7 @@ static struct session_link link_of(const struct message_open_session *open, cons
         .peer = strdup(open->peer),
         .subprotocol = hello->version,
         .connections_granted = 1,
+        .driver = hello_driver_kind(hello),
     };
     check(link.peer != NULL);
     return link;
@@ -112,7 +113,8 @@ static void session_begin(struct session_manager *self, struct session *session,
     mailbox_send(self->mailbox, MESSAGE_OF(session_opened, .shard = session->link.shard,
                                            .connection = session->link.connection, .session = session->id,
                                            .hello_ok = span_of_string(payload), .stream_window = ok.stream_window,
-                                           .session_window = ok.session_window, .max_streams = ok.max_streams));
+                                           .session_window = ok.session_window, .max_streams = ok.max_streams,
+                                           .driver = session->link.driver));
     free(payload);
 }
 

@@ -27,6 +27,7 @@ struct session_link {
     char *peer;                      /* ip:port; owned */
     enum subprotocol subprotocol;
     uint32_t connections_granted;
+    enum driver_kind driver;
 };
 
 struct session {

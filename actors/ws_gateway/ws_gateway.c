@@ -308,6 +308,11 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     case MESSAGE_drained:
     case MESSAGE_open_session:
     case MESSAGE_join_session:
+    case MESSAGE_session_joined:
+    case MESSAGE_secondary_closed:
+    case MESSAGE_reissue_tickets:
+    case MESSAGE_tickets_reissued:
+    case MESSAGE_shards_changed:
     case MESSAGE_connection_closed:
     case MESSAGE_connection_probed:
     case MESSAGE_bind:

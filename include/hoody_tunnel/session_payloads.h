@@ -30,6 +30,14 @@ void hello_done(struct hello *hello);
 enum payload_verdict hello_decode(struct span json, struct hello *ret_hello, const char **ret_why);
 char *hello_encode(const struct hello *hello);
 
+/* Who is at the other end, as its HELLO tells: what the kit must be kind about (protocol, first paragraph). */
+enum driver_kind {
+    DRIVER_KIND_OLD,  /* official, up to beta.12: `auth` and no `client` */
+    DRIVER_KIND_NEW,  /* official, beta.15 and later: neither */
+    DRIVER_KIND_OURS, /* says `client` */
+};
+enum driver_kind hello_driver_kind(const struct hello *hello);
+
 struct join_ticket {
     uint32_t index;
     char nonce[65];
