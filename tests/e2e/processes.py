@@ -1,6 +1,7 @@
 """The real binaries as processes. Their standard error is kept: a sanitizer's report, or an exit status that is not expected,
 fails the test."""
 
+import contextlib
 import json
 import os
 import signal
@@ -82,6 +83,20 @@ class Process:
 
     def open_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def tcp_sockets(self):
+        """Its TCP sockets as the kernel lists them: [(local port, is it a listener)]."""
+        inodes = set()
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                inodes.add(os.readlink(f"/proc/{self.pid}/fd/{fd}"))
+        sockets = []
+        for family in ("tcp", "tcp6"):
+            with open(f"/proc/{self.pid}/net/{family}", encoding="ascii") as table:
+                for fields in map(str.split, list(table)[1:]):
+                    if f"socket:[{fields[9]}]" in inodes:
+                        sockets.append((int(fields[1].rsplit(":", 1)[1], 16), fields[3] == "0A"))
+        return sockets
 
 
 class Daemon(Process):

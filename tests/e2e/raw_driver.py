@@ -1,10 +1,11 @@
 """A driver of raw frames that can say anything, right or wrong. Written without the project's code."""
 
 import json
+import socket
 import struct
 
 from processes import API
-from sockets import connect, receive_exactly
+from sockets import connect, receive_exactly, receive_head
 
 CONNECT = API + "/connect"
 HELLO, HELLO_OK, BIND, BIND_OK, BIND_ERR, UNBIND, UNBIND_OK, UNBIND_ERR = range(1, 9)
@@ -62,11 +63,9 @@ class RawDriver:
     """A WebSocket client of the tunnel protocol that can say anything, right or wrong. Written without the project's code."""
 
     def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", says_hello=True, **more_hello):
-        self.sock = connect(daemon.port)
+        self.sock = daemon if isinstance(daemon, socket.socket) else connect(daemon.port)  # or one's own connection to it
         self.sock.sendall(upgrade_request(headers, subprotocol))
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += receive_exactly(self.sock, 1)
+        head = receive_head(self.sock)
         assert head.startswith(b"HTTP/1.1 101 "), head
         assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, head
         self.head = head

@@ -1,6 +1,7 @@
 """Sockets of the tests: connecting, and reading exactly so much."""
 
 import socket
+import struct
 
 from patience import PATIENCE
 
@@ -30,6 +31,18 @@ def receive_exactly(sock, length):
     return b"".join(parts)
 
 
+def receive_head(sock):
+    """An HTTP head, to its empty line; what comes after it stays in the socket."""
+    end, head = b"\r\n\r\n", b""
+    while not head.endswith(end):
+        part = sock.recv(1 << 16, socket.MSG_PEEK)
+        if not part:
+            raise EOFError("the peer has closed")
+        place = (head + part).find(end)
+        head += receive_exactly(sock, len(part) if place < 0 else place + len(end) - len(head))
+    return head
+
+
 def receive_all(sock):
     """Everything until the peer's end."""
     parts = []
@@ -38,3 +51,9 @@ def receive_all(sock):
         if not part:
             return b"".join(parts)
         parts.append(part)
+
+
+def abort(sock):
+    """Closes with RST."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()

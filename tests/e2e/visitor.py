@@ -3,7 +3,7 @@
 import socket
 
 from patience import PATIENCE
-from sockets import connect, receive_all, receive_exactly
+from sockets import connect, receive_all, receive_exactly, receive_head
 
 
 def split_head(data):
@@ -86,10 +86,7 @@ class Visitor:
 
     def receive_head(self):
         """The next head: (status, {lower-case name: value})."""
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += self.receive(1)
-        line, fields, _ = split_head(head)
+        line, fields, _ = split_head(receive_head(self.sock))
         return int(line.split(" ")[1]), {name.lower(): value for name, value in fields}
 
     def receive_chunk(self):
