@@ -13,9 +13,9 @@
 #include "tunnel_handshake.h"
 
 enum {
-    BASE_CONNECTIONS_MAX = 256, /* they live from the reserve of descriptors, not from the budget */
-    UNTAKEN_MAX = 131072,       /* bytes of earlier answers: a client that pipelines and takes none gets no more */
-    API_BODY_MAX = 65536,       /* a body has no meaning to the API; more of it is not even read */
+    API_CONNECTIONS_MAX = 256, /* beside drivers before their upgrade; not from the budget, but from the reserve */
+    UNTAKEN_MAX = 131072,      /* bytes of earlier answers: a client that pipelines and takes none gets no more */
+    API_BODY_MAX = 65536,      /* a body has no meaning to the API; more of it is not even read */
     REFUSAL_LINGER_MS = 2000,
 };
 
@@ -109,7 +109,7 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
         refuse_connection(gateway, fd, 403, "");
         return;
     }
-    if (zhashx_size(gateway->base_connections) >= BASE_CONNECTIONS_MAX) {
+    if (zhashx_size(gateway->base_connections) >= API_CONNECTIONS_MAX + gateway->options->max_pre_auth_connections) {
         refuse_connection(gateway, fd, 503, "too many connections");
         return;
     }

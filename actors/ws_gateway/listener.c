@@ -7,10 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    LISTEN_BACKLOG = 1024,
-    SHED_MAX = 256, /* connections closed in one go */
-};
+enum { SHED_MAX = 256 /* connections closed in one go */ };
 
 static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_storage *ret_address)
 {
@@ -53,7 +50,7 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
         return NULL;
     }
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | extra_flags;
-    return evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, LISTEN_BACKLOG, (struct sockaddr *)&address,
+    return evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, SOMAXCONN, (struct sockaddr *)&address,
                                    (int)length);
 }
 

@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@
 
 enum {
     SHARD_SHIFT = 48,  /* a connection id names its shard in the bits above */
-    FD_RESERVE = 640,  /* admin connections, sockets being refused or lingering, and the process's own */
+    FD_RESERVE = 640,  /* API connections, sockets being refused or lingering, and the process's own */
     GOODBYE_MS = 1500, /* at $TERM: what close frames and last answers get to leave */
 };
 
@@ -411,6 +412,12 @@ static void on_pipe(evutil_socket_t fd, short what, void *arg)
 
 /* ---- birth and death ---- */
 
+/* Descriptors outside the budget. A driver-to-be is counted twice: before its upgrade, and before its HELLO. */
+static rlim_t fd_reserve(const struct options *options)
+{
+    return FD_RESERVE + 2 * (rlim_t)options->max_pre_auth_connections;
+}
+
 /* --fd-budget, or what the process may have less the reserve. */
 static int64_t fd_budget(const struct options *options)
 {
@@ -419,7 +426,7 @@ static int64_t fd_budget(const struct options *options)
         return (int64_t)options->fd_budget;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return FD_RESERVE;
-    rlim_t reserve = limit.rlim_cur / 2 < FD_RESERVE ? limit.rlim_cur / 2 : FD_RESERVE;
+    rlim_t reserve = MIN(limit.rlim_cur / 2, fd_reserve(options));
     return (int64_t)(limit.rlim_cur - reserve);
 }
 

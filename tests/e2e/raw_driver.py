@@ -1,7 +1,6 @@
 """A driver of raw frames that can say anything, right or wrong. Written without the project's code."""
 
 import json
-import socket
 import struct
 
 from processes import API
@@ -63,18 +62,31 @@ class RawDriver:
     """A WebSocket client of the tunnel protocol that can say anything, right or wrong. Written without the project's code."""
 
     def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", says_hello=True, **more_hello):
-        self.sock = daemon if isinstance(daemon, socket.socket) else connect(daemon.port)  # or one's own connection to it
+        self.attach(connect(daemon.port), subprotocol)
         self.sock.sendall(upgrade_request(headers, subprotocol))
-        head = receive_head(self.sock)
-        assert head.startswith(b"HTTP/1.1 101 "), head
-        assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, head
-        self.head = head
-        self.subprotocol = subprotocol
-        self.waiting = []  # frames of a message, not asked for yet
-        self.hello_ok = None
+        self.receive_upgrade()
         if says_hello:
             self.send(hello(subprotocol, **more_hello))
             self.hello_ok = json.loads(self.expect(HELLO_OK)[2])
+
+    @classmethod
+    def on(cls, sock, subprotocol="hoody-tunnel.v1"):
+        """On a connected socket: what is said on it, from the upgrade on, is the caller's."""
+        driver = cls.__new__(cls)
+        driver.attach(sock, subprotocol)
+        return driver
+
+    def attach(self, sock, subprotocol):
+        self.sock = sock
+        self.subprotocol = subprotocol
+        self.head = b""
+        self.waiting = []  # frames of a message, not asked for yet
+        self.hello_ok = None
+
+    def receive_upgrade(self):
+        self.head = receive_head(self.sock)
+        assert self.head.startswith(b"HTTP/1.1 101 "), self.head
+        assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in self.head, self.head
 
     def __enter__(self):
         return self
