@@ -1,6 +1,7 @@
 """A driver of raw frames that can say anything, right or wrong. Written without the project's code."""
 
 import json
+import socket
 import struct
 
 from processes import API
@@ -62,7 +63,8 @@ class RawDriver:
     """A WebSocket client of the tunnel protocol that can say anything, right or wrong. Written without the project's code."""
 
     def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", says_hello=True, **more_hello):
-        self.attach(connect(daemon.port), subprotocol)
+        own = isinstance(daemon, socket.socket)  # one's own connection to it
+        self.attach(daemon if own else connect(daemon.port), subprotocol)
         self.sock.sendall(upgrade_request(headers, subprotocol))
         self.receive_upgrade()
         if says_hello:
