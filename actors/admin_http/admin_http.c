@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "actor.h"
+#include "admin_http/api_description.h"
 #include "admin_http/api_json.h"
 #include "admin_http/api_route.h"
 #include "browser_guard.h"
@@ -213,7 +214,8 @@ static void call_heard(struct admin_http *self, struct call *call, enum ask ask,
     case CALL_close_session:
         answer_json(self, call->caller, 202, api_json_closing(&call->session));
         break;
-    case CALL_health:  /* never waits */
+    case CALL_health: /* never wait */
+    case CALL_openapi:
     case CALL_metrics: /* answered with what is heard, nothing to merge */
         break;
     }
@@ -292,6 +294,8 @@ static void on_api_request(struct admin_http *self, const struct message *messag
     }
     if (route.call == CALL_health)
         answer_health(self, caller, request);
+    else if (route.call == CALL_openapi)
+        answer(self, caller, 200, JSON_TYPE, "", api_description());
     else if (route.call == CALL_close_session)
         begin_close(self, caller, &route, target.query, request->peer_ip, now_ms);
     else

@@ -46,6 +46,23 @@ static void health_is_answered_at_once_with_exactly_these_keys(void **state)
     json_decref(json);
 }
 
+static void the_description_is_answered_at_once_and_names_its_version(void **state)
+{
+    struct stage *stage = *state;
+    api_request(stage, "GET", BASE "/openapi.json");
+    const struct message_api_answered *answered = api_hear(stage, 200);
+    stage_silent(stage);
+    assert_string_equal(answered->content_type, "application/json");
+    json_t *json = json_loadb((const char *)answered->body.data, answered->body.length, JSON_REJECT_DUPLICATES, NULL);
+    const char *openapi, *title, *version;
+    assert_int_equal(
+        json_unpack(json, "{s:s, s:{s:s, s:s}}", "openapi", &openapi, "info", "title", &title, "version", &version), 0);
+    assert_string_equal(openapi, "3.1.0");
+    assert_string_equal(title, "hoody-tunnel");
+    assert_true(version[0] >= '0' && version[0] <= '9'); /* filled in */
+    json_decref(json);
+}
+
 static void tunnels_waits_for_all_three_actors(void **state)
 {
     struct stage *stage = *state;
@@ -289,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGED(health_is_answered_at_once_with_exactly_these_keys),
+        STAGED(the_description_is_answered_at_once_and_names_its_version),
         STAGED(tunnels_waits_for_all_three_actors),
         STAGED(sessions_waits_for_all_three_actors),
         STAGED(bindings_asks_the_registry_only),

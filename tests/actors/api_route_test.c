@@ -63,6 +63,8 @@ static void every_call_has_its_path_and_method(void **state)
         {"GET", BASE "/bindings", CALL_bindings},
         {"GET", BASE "/metrics", CALL_metrics},
         {"HEAD", BASE "/metrics", CALL_metrics},
+        {"GET", BASE "/openapi.json", CALL_openapi},
+        {"HEAD", BASE "/openapi.json", CALL_openapi},
         {"DELETE", BASE "/sessions/" ID, CALL_close_session},
     };
     struct api_route route;
@@ -79,7 +81,7 @@ static void other_methods_learn_what_is_allowed(void **state)
 {
     (void)state;
     static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE", "TRACE", "get", "", "GETS", "PROPFIND"};
-    static const char *const paths[] = {"/health", "/tunnels", "/sessions", "/bindings", "/metrics"};
+    static const char *const paths[] = {"/health", "/tunnels", "/sessions", "/bindings", "/metrics", "/openapi.json"};
     struct api_route route;
     char path[128];
     for (size_t i = 0; i < COUNT(paths); i++) {
