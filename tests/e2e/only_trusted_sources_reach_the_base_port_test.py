@@ -1,19 +1,6 @@
 """Source guard: loopback and --trusted-source only, a bare 403 on every path for others (protocol section 1)."""
 
-import socket
-
-from harness import API, Daemon, connect, parse_answer, receive_all, receive_exactly, run, upgrade_request
-
-
-def own_address():
-    """An address of this machine that is not on loopback; None: there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))  # sends nothing
-        except OSError:
-            return None
-        address = probe.getsockname()[0]
-        return None if address.startswith("127.") or address == "0.0.0.0" else address
+from harness import API, Daemon, connect, own_address, parse_answer, receive_all, receive_exactly, run, upgrade_request
 
 
 def ask(daemon, host, request, source=None):

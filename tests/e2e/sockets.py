@@ -13,6 +13,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def own_address():
+    """An address of this machine that is not on loopback; None: there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+        return None if address.startswith("127.") or address == "0.0.0.0" else address
+
+
 def connect(port, timeout=PATIENCE, host="127.0.0.1", source=None):
     sock = socket.create_connection((host, port), timeout=timeout, source_address=(source, 0) if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -4,7 +4,7 @@ import json
 
 from harness import API, Daemon, Visitor, fetch, run
 
-CALLS = ("/health", "/tunnels", "/sessions", "/bindings", "/metrics")
+CALLS = ("/health", "/tunnels", "/sessions", "/bindings", "/metrics", "/openapi.json")
 SESSION = "/sessions/S-00000000-0000-4000-8000-000000000000"
 
 
