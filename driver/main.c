@@ -1,6 +1,7 @@
 /* hoody-tunnel: the laptop side of the tunnel. */
 #include "expose.h"
 #include "options.h"
+#include "pull.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -36,6 +37,8 @@ int main(int argc, char *argv[])
     switch (options.command) {
     case COMMAND_expose:
         return (int)expose_run(&options);
+    case COMMAND_pull:
+        return (int)pull_run(&options);
     case COMMAND_COUNT:
         break;
     }

@@ -8,7 +8,7 @@
 
 #define IN(command) (1U << COMMAND_##command)
 
-enum option_kind { TEXT, PORT, FLAG };
+enum option_kind { TEXT, PORT, COUNT, TIME, FLAG };
 
 struct option {
     unsigned commands;
@@ -42,17 +42,53 @@ static const struct command_text COMMANDS[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
+/* A number of digits at the front of `text`; *ret_rest is what follows. */
+static bool parse_number(const char *text, unsigned long max, unsigned long *ret_value, const char **ret_rest)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 9)
+        return false;
+    *ret_value = strtoul(text, NULL, 10);
+    *ret_rest = text + digits;
+    return *ret_value <= max;
+}
+
 static bool parse_port(const char *text, uint16_t *ret_port)
 {
     unsigned long value = 0;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 5 || text[digits] != '\0')
-        return false;
-    value = strtoul(text, NULL, 10);
-    if (value > UINT16_MAX)
+    const char *rest = NULL;
+    if (!parse_number(text, UINT16_MAX, &value, &rest) || *rest != '\0')
         return false;
     *ret_port = (uint16_t)value;
     return true;
+}
+
+static bool parse_count(const char *text, uint32_t *ret_count)
+{
+    unsigned long value = 0;
+    const char *rest = NULL;
+    if (!parse_number(text, OPTION_COUNT_MAX, &value, &rest) || *rest != '\0' || value == 0)
+        return false;
+    *ret_count = (uint32_t)value;
+    return true;
+}
+
+static bool parse_time(const char *text, uint32_t *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        unsigned ms;
+    } UNITS[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}};
+    unsigned long value = 0;
+    const char *rest = NULL;
+    if (!parse_number(text, OPTION_TIME_MAX_MS, &value, &rest) || value == 0)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(UNITS); i++)
+        if (strcmp(UNITS[i].unit, rest) == 0 && value <= OPTION_TIME_MAX_MS / UNITS[i].ms) {
+            *ret_ms = (uint32_t)value * UNITS[i].ms;
+            return true;
+        }
+    return false;
 }
 
 /* `where` names the flag or the variable that the value came from. */
@@ -68,6 +104,18 @@ static bool assign(const struct option *option, const char *value, const char *w
         if (parse_port(value, field))
             return true;
         snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 0 to 65535, not '%.100s'", where, value);
+        return false;
+    case COUNT:
+        if (parse_count(value, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 1 to %d, not '%.100s'", where,
+                 OPTION_COUNT_MAX, value);
+        return false;
+    case TIME:
+        if (parse_time(value, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a time from 1ms to a day, such as 10s, not '%.100s'", where,
+                 value);
         return false;
     case FLAG:
         *(option_FLAG *)field = true;
@@ -221,8 +269,7 @@ static void print_command_help(enum command command, FILE *out)
     const struct command_text *text = &COMMANDS[command];
     fprintf(out, "%s %s: %s\n\nUsage: %s %s %s [flags]\n", PROGRAM, text->name, text->summary, PROGRAM, text->name,
             text->argument);
-    if (command == COMMAND_expose)
-        fputs("  TARGET is 3000, :3000, host:3000 or [::1]:3000; without a host: 127.0.0.1\n", out);
+    fputs("  TARGET is 3000, :3000, host:3000 or [::1]:3000; without a host: 127.0.0.1\n", out);
     fputs("\nFlags:\n", out);
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if ((OPTIONS[i].commands & (1U << command)) != 0)
@@ -237,8 +284,8 @@ void options_print_help(enum command command, FILE *out)
         print_command_help(command, out);
         return;
     }
-    fprintf(out, "%s publishes services of this machine on ports of a container.\n\nUsage: %s COMMAND [flags]\n\n",
-            PROGRAM, PROGRAM);
+    fprintf(out, "%s leads ports of a container to services of this machine.\n\nUsage: %s COMMAND [flags]\n\n", PROGRAM,
+            PROGRAM);
     fputs("Commands:\n", out);
     for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
         fprintf(out, "  %-8s %-8s  %s\n", COMMANDS[i].name, COMMANDS[i].argument, COMMANDS[i].summary);

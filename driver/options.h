@@ -14,7 +14,14 @@ enum command {
 
 typedef const char *option_TEXT; /* borrowed from the arguments or the environment; "" when there is none */
 typedef uint16_t option_PORT;
+typedef uint32_t option_COUNT;
+typedef uint32_t option_TIME; /* milliseconds, 1 at least */
 typedef bool option_FLAG;
+
+enum {
+    OPTION_COUNT_MAX = 16,
+    OPTION_TIME_MAX_MS = 86400000, /* a day */
+};
 
 struct options {
     enum command command;

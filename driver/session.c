@@ -65,21 +65,23 @@ void session_await_close(struct session *session)
 
 static void ask_for(struct session *session, struct binding *binding)
 {
-    const struct expose_wish *wish = binding->wish;
+    const struct binding_wish *wish = binding->wish;
+    bool is_expose = wish->service != NULL;
     const struct bind_request request = {
         .client_ref = binding - session->bindings + 1,
-        .kind = BIND_KIND_HTTP,
-        .mode = BIND_MODE_EXPOSE,
+        .kind = is_expose ? BIND_KIND_HTTP : BIND_KIND_TCP,
+        .mode = is_expose ? BIND_MODE_EXPOSE : BIND_MODE_PULL,
         .container_port = wish->port,
         .label = (char *)(uintptr_t)wish->label,
         .takeover = wish->takeover,
+        .host = (char *)(uintptr_t)wish->host,
     };
     binding->state = BINDING_ASKED;
     session_say(session, FRAME_BIND, bind_request_encode(&request));
     set_deadline(session, SESSION_GREETING_TIMEOUT_MS);
 }
 
-void session_expose(struct session *session, const struct expose_wish *wish)
+void session_bind(struct session *session, const struct binding_wish *wish)
 {
     check(session->binding_count < SESSION_BINDINGS_MAX);
     struct binding *binding = &session->bindings[session->binding_count++];

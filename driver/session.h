@@ -5,16 +5,19 @@
 
 #include "local_service.h"
 #include "session_payloads.h"
+#include "tcp_target.h"
 #include "tunnel_connection.h"
 
 enum { SESSION_BINDINGS_MAX = 32 };
 
 /* What to ask for; all borrowed, must outlive the session. */
-struct expose_wish {
-    uint16_t port; /* 0: any */
-    bool takeover;
-    const char *label; /* NULL: none */
-    struct local_service *service;
+struct binding_wish {
+    uint16_t port;                 /* 0: any */
+    const char *label;             /* NULL: none */
+    struct local_service *service; /* EXPOSE: this one is published; NULL: PULL */
+    bool takeover;                 /* EXPOSE */
+    struct tcp_target *target;     /* PULL: this one is led to */
+    const char *host;              /* PULL: the container's address that the port is on; NULL: its choice */
 };
 
 enum session_end {
@@ -27,7 +30,7 @@ struct session_events {
     /* The daemon knows us; bindings follow. */
     void (*on_established)(void *owner, const struct session_id *id);
     /* One of the wishes has come true. */
-    void (*on_bound)(void *owner, const struct expose_wish *wish, const struct bind_ok *ok);
+    void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     /* Once, nothing after it. `text`: one line for people, borrowed. */
     void (*on_ended)(void *owner, enum session_end end, const char *text);
 };
@@ -41,7 +44,7 @@ struct session *session_new(struct loop *loop, const struct server_url *url, con
 void session_destroy(struct session **p_session);
 
 /* Asks for a binding, now or as soon as the session stands. At most SESSION_BINDINGS_MAX. */
-void session_expose(struct session *session, const struct expose_wish *wish);
+void session_bind(struct session *session, const struct binding_wish *wish);
 
 /* UNBIND, close 1000, on_ended. A second call: at once. */
 void session_close(struct session *session);

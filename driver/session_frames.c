@@ -158,20 +158,37 @@ static void refuse_stream(struct session *session, uint32_t id, enum error_code 
     frame_batch_add_reset(session_control(session), id, code, reason);
 }
 
+/* Why this stream can't be; NULL: it can. */
+static const char *find_refusal(const struct session *session, const struct binding *binding,
+                                const struct stream_open *open)
+{
+    if (binding == NULL || binding->state != BINDING_HELD)
+        return "no such binding";
+    if (binding->wish->service != NULL && open->kind != STREAM_HTTP)
+        return "the binding is not a tcp one";
+    if (binding->wish->service == NULL && open->kind != STREAM_TCP)
+        return "the binding is not an http one";
+    return session->streams.count >= session->streams.max_streams ? "max streams exceeded" : NULL;
+}
+
 static void open_stream(struct session *session, uint32_t id, struct stream_open *open)
 {
     struct stream_table *streams = &session->streams;
     struct binding *binding = find_by_id(session, open->bind);
-    if (binding == NULL || binding->state != BINDING_HELD) {
-        refuse_stream(session, id, CODE_REFUSED_STREAM, "no such binding");
-    } else if (open->kind != STREAM_HTTP) {
-        refuse_stream(session, id, CODE_REFUSED_STREAM, "the binding is not a tcp one");
-    } else if (streams->count >= streams->max_streams) {
-        refuse_stream(session, id, CODE_REFUSED_STREAM, "max streams exceeded");
-    } else {
-        struct outbox *outbox = tunnel_connection_outbox(session->connection);
-        struct stream *stream = stream_new(streams, outbox, id, streams->stream_window);
+    const char *refusal = find_refusal(session, binding, open);
+    if (refusal != NULL) {
+        refuse_stream(session, id, CODE_REFUSED_STREAM, refusal);
+        return;
+    }
+    struct outbox *outbox = tunnel_connection_outbox(session->connection);
+    struct stream *stream = stream_new(streams, outbox, id, streams->stream_window);
+    switch (open->kind) {
+    case STREAM_HTTP:
         exchange_start(session->loop, stream, binding->wish->service, open);
+        return;
+    case STREAM_TCP:
+        tcp_target_connect(binding->wish->target, stream);
+        return;
     }
 }
 

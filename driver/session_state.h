@@ -23,7 +23,7 @@ enum binding_state {
 };
 
 struct binding {
-    const struct expose_wish *wish;
+    const struct binding_wish *wish;
     enum binding_state state;
     uint32_t id;
     uint16_t port;

@@ -93,6 +93,53 @@ static void flags_are_read_in_both_spellings_and_any_order(void **state)
     }
 }
 
+static void pull_has_flags_of_its_own(void **state)
+{
+    (void)state;
+    struct options options = parsed("pull 5432");
+    assert_int_equal(options.command, COMMAND_pull);
+    assert_string_equal(options.host, "127.0.0.1");
+    assert_int_equal(options.connect_timeout_ms, 10000);
+    assert_int_equal(options.connections, 1);
+    options = parsed("pull db:5432 --url ws://h:1 --port 5433 --host ::1 --label db --connect-timeout=1500ms");
+    assert_string_equal(options.argument, "db:5432");
+    assert_string_equal(options.url, "ws://h:1");
+    assert_int_equal(options.port, 5433);
+    assert_string_equal(options.host, "::1");
+    assert_string_equal(options.label, "db");
+    assert_int_equal(options.connect_timeout_ms, 1500);
+    error_is("pull 1 --takeover", "unknown flag '--takeover'");
+    error_is("expose 1 --host ::1", "unknown flag '--host'");
+}
+
+static void times_have_units(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("pull 1 --connect-timeout 1ms").connect_timeout_ms, 1);
+    assert_int_equal(parsed("pull 1 --connect-timeout 3").connect_timeout_ms, 3000);
+    assert_int_equal(parsed("pull 1 --connect-timeout 3s").connect_timeout_ms, 3000);
+    assert_int_equal(parsed("pull 1 --connect-timeout 1440m").connect_timeout_ms, OPTION_TIME_MAX_MS);
+    static const char *const BAD[] = {"0", "0ms", "", "s", "1h", "-1s", "1.5s", "1441m", "86401", "9999999999"};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        char line[64], error[USAGE_ERROR_BYTES];
+        snprintf(line, sizeof line, "pull 1 --connect-timeout=%s", BAD[i]);
+        struct options options;
+        if (parse(line, &options, error))
+            fail_msg("'%s' is taken", line);
+    }
+    error_is("pull 1 --connect-timeout=x", "--connect-timeout must be a time from 1ms to a day, such as 10s, not 'x'");
+}
+
+static void connections_are_1_to_16(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("expose 1 --connections 16").connections, 16);
+    assert_int_equal(parsed("pull 1 --connections=4").connections, 4);
+    error_is("expose 1 --connections 0", "--connections must be a number from 1 to 16, not '0'");
+    error_is("expose 1 --connections 17", "--connections must be a number from 1 to 16, not '17'");
+    error_is("expose 1 --connections x", "--connections must be a number from 1 to 16, not 'x'");
+}
+
 static void the_flag_wins_over_the_environment_and_that_over_the_default(void **state)
 {
     (void)state;
@@ -212,6 +259,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(without_flags_the_defaults_hold, reset_environment),
         cmocka_unit_test_setup(flags_are_read_in_both_spellings_and_any_order, reset_environment),
+        cmocka_unit_test_setup(pull_has_flags_of_its_own, reset_environment),
+        cmocka_unit_test_setup(times_have_units, reset_environment),
+        cmocka_unit_test_setup(connections_are_1_to_16, reset_environment),
         cmocka_unit_test_setup(the_flag_wins_over_the_environment_and_that_over_the_default, reset_environment),
         cmocka_unit_test_setup(the_last_of_two_wins, reset_environment),
         cmocka_unit_test_setup(a_value_may_begin_with_a_dash_or_be_empty, reset_environment),

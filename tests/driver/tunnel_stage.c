@@ -154,8 +154,13 @@ void stage_open_upgrade(struct stage *stage, uint32_t stream)
               "\"peerAddr\":\"192.0.2.1:5\"}");
 }
 
-/* Whatever frame is next. */
-static const struct heard *hear_any(struct stage *stage)
+void stage_open_tcp(struct stage *stage, uint32_t stream)
+{
+    stage_say(stage, FRAME_STREAM_OPEN, stream,
+              "{\"kind\":\"tcp\",\"bindId\":1,\"containerPort\":8080,\"peerAddr\":\"127.0.0.1:5\"}");
+}
+
+const struct heard *stage_hear_any(struct stage *stage)
 {
     stage_send(stage);
     free(stage->current);
@@ -172,7 +177,7 @@ static const struct heard *hear_any(struct stage *stage)
 
 const struct heard *stage_hear(struct stage *stage, enum frame_type type, uint32_t stream)
 {
-    const struct heard *heard = hear_any(stage);
+    const struct heard *heard = stage_hear_any(stage);
     if (heard->type != type || heard->stream != stream)
         fail_msg("heard %s on stream %u (%.100s), not %s on stream %u", frame_type_name(heard->type), heard->stream,
                  heard->payload, frame_type_name((uint8_t)type), stream);
@@ -210,7 +215,7 @@ uint32_t stage_take_windows(struct stage *stage, uint32_t stream)
     uint32_t granted = 0;
     stage_say(stage, FRAME_PING, 0, "12345678");
     for (;;) {
-        const struct heard *heard = hear_any(stage);
+        const struct heard *heard = stage_hear_any(stage);
         if (heard->type == FRAME_PONG)
             return granted;
         if (heard->type != FRAME_WINDOW)
@@ -303,6 +308,23 @@ void stage_stop_service(struct stage *stage)
 {
     evconnlistener_free(stage->service_listener);
     stage->service_listener = NULL;
+}
+
+/* A listener whose queue is full: the kernel drops what knocks. */
+void stage_block_service(struct stage *stage)
+{
+    struct sockaddr_in *address = (struct sockaddr_in *)&stage->target.endpoint.addresses[0];
+    socklen_t length = sizeof *address;
+    for (size_t i = 0; i < STAGE_BLOCKING_SOCKETS; i++) {
+        stage->blocking[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        assert_true(stage->blocking[i] > 0);
+    }
+    address->sin_port = 0;
+    assert_int_equal(bind(stage->blocking[0], (struct sockaddr *)address, length), 0);
+    assert_int_equal(listen(stage->blocking[0], 0), 0);
+    assert_int_equal(getsockname(stage->blocking[0], (struct sockaddr *)address, &length), 0);
+    for (size_t i = 1; i < STAGE_BLOCKING_SOCKETS; i++)
+        connect(stage->blocking[i], (struct sockaddr *)address, length); /* one is queued, the others wait */
 }
 
 static void service_await(struct stage *stage, size_t number, size_t length)
@@ -400,7 +422,7 @@ static void on_established(void *owner, const struct session_id *id)
     stage->is_established = true;
 }
 
-static void on_bound(void *owner, const struct expose_wish *wish, const struct bind_ok *ok)
+static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
 {
     struct stage *stage = owner;
     assert_ptr_equal(wish, &stage->wish);
@@ -449,7 +471,7 @@ static struct evconnlistener *listen_somewhere(struct stage *stage, evconnlisten
     return listener;
 }
 
-int stage_set_up_early(void **state)
+static struct stage *new_stage(void **state)
 {
     struct stage *stage = calloc(1, sizeof *stage);
     struct endpoint target;
@@ -466,18 +488,21 @@ int stage_set_up_early(void **state)
     snprintf(url, sizeof url, "ws://%s", stage->daemon.name);
     assert_true(server_url_parse(url, &stage->url, &why));
     local_service_init(&stage->service, stage->loop, &target, HOST_FIXED, "service");
-    stage->wish = (struct expose_wish){.port = 8080, .service = &stage->service};
-    stage->session = session_new(stage->loop, &stage->url, &stage->daemon, &EVENTS, stage);
-    session_expose(stage->session, &stage->wish);
-    AWAIT(stage, stage->kit_is_open);
-    stage_hear(stage, FRAME_HELLO, 0);
-    return 0;
+    tcp_target_init(&stage->target, stage->loop, &target, DIAL_TIMEOUT_MS);
+    return stage;
 }
 
-int stage_set_up(void **state)
+static void begin_session(struct stage *stage)
 {
-    stage_set_up_early(state);
-    struct stage *stage = *state;
+    stage->session = session_new(stage->loop, &stage->url, &stage->daemon, &EVENTS, stage);
+    session_bind(stage->session, &stage->wish);
+    AWAIT(stage, stage->kit_is_open);
+    stage_hear(stage, FRAME_HELLO, 0);
+}
+
+/* HELLO_OK, and what was wished for is bound. */
+static void become_bound(struct stage *stage)
+{
     char json[256];
     snprintf(json, sizeof json,
              "{\"sessionId\":\"S-11111111-2222-4333-8444-555555555555\",\"resumed\":false,\"resumedBinds\":[],"
@@ -488,6 +513,29 @@ int stage_set_up(void **state)
     stage_say(stage, FRAME_BIND_OK, 0, "{\"clientBindRef\":1,\"bindId\":1,\"containerPort\":8080,\"publicUrl\":null}");
     stage_send(stage);
     AWAIT(stage, stage->bound == 1);
+}
+
+int stage_set_up_early(void **state)
+{
+    struct stage *stage = new_stage(state);
+    stage->wish = (struct binding_wish){.port = 8080, .service = &stage->service};
+    begin_session(stage);
+    return 0;
+}
+
+int stage_set_up(void **state)
+{
+    stage_set_up_early(state);
+    become_bound(*state);
+    return 0;
+}
+
+int stage_set_up_pull(void **state)
+{
+    struct stage *stage = new_stage(state);
+    stage->wish = (struct binding_wish){.port = 8080, .target = &stage->target, .host = "127.0.0.1"};
+    begin_session(stage);
+    become_bound(stage);
     return 0;
 }
 
@@ -507,6 +555,9 @@ int stage_tear_down(void **state)
     for (size_t i = 0; i < stage->connection_count; i++)
         if (stage->connections[i].bev != NULL)
             bufferevent_free(stage->connections[i].bev);
+    for (size_t i = 0; i < STAGE_BLOCKING_SOCKETS; i++)
+        if (stage->blocking[i] > 0)
+            close(stage->blocking[i]);
     evconnlistener_free(stage->kit_listener);
     if (stage->service_listener != NULL)
         evconnlistener_free(stage->service_listener);

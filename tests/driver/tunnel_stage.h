@@ -14,7 +14,12 @@
 
 #include <cmocka.h>
 
-enum { STAGE_CONNECTIONS_MAX = 16, STAGE_WINDOW = 65536 * 2, STAGE_SESSION_WINDOW = 65536 * 4 };
+enum {
+    STAGE_CONNECTIONS_MAX = 16,
+    STAGE_BLOCKING_SOCKETS = 3,
+    STAGE_WINDOW = 65536 * 2,
+    STAGE_SESSION_WINDOW = 65536 * 4,
+};
 
 /* One frame the driver said. */
 struct heard {
@@ -36,7 +41,8 @@ struct stage {
     struct server_url url;
     struct endpoint daemon;
     struct local_service service;
-    struct expose_wish wish;
+    struct tcp_target target; /* the same, for PULL */
+    struct binding_wish wish;
     struct session *session;
 
     /* the kit */
@@ -54,6 +60,7 @@ struct stage {
     struct evconnlistener *service_listener; /* NULL: down */
     struct service_connection connections[STAGE_CONNECTIONS_MAX];
     size_t connection_count;
+    int blocking[STAGE_BLOCKING_SOCKETS]; /* stage_block_service; 0: none */
 
     /* what the session told */
     bool is_established;
@@ -68,6 +75,7 @@ struct stage {
 /* cmocka's setup and teardown: *state is the stage. */
 int stage_set_up(void **state);       /* bound, ready for STREAM_OPEN */
 int stage_set_up_early(void **state); /* HELLO was heard, nothing said */
+int stage_set_up_pull(void **state);  /* bound, ready for STREAM_OPEN of tcp */
 int stage_tear_down(void **state);
 
 /* The kit. Frames said share a message until stage_send. */
@@ -79,7 +87,10 @@ void stage_send(struct stage *stage);
 /* STREAM_OPEN with the fields as JSON, e.g. `["a","b"],["c","d"]`; not sent yet. */
 void stage_open(struct stage *stage, uint32_t stream, const char *method, const char *target, const char *fields);
 void stage_open_upgrade(struct stage *stage, uint32_t stream);
+void stage_open_tcp(struct stage *stage, uint32_t stream);
 
+/* Whatever frame is next. The payload is valid until the next call. */
+const struct heard *stage_hear_any(struct stage *stage);
 /* The next frame must be this one. The payload is valid until the next call. */
 const struct heard *stage_hear(struct stage *stage, enum frame_type type, uint32_t stream);
 void stage_hear_text(struct stage *stage, enum frame_type type, uint32_t stream, const char *payload);
@@ -98,6 +109,7 @@ void stage_drop_kit(struct stage *stage, bool with_reset);
 
 /* The local service. Connections are numbered as they come. */
 void stage_stop_service(struct stage *stage);
+void stage_block_service(struct stage *stage); /* of PULL: its connections neither succeed nor fail */
 void stage_service_hear(struct stage *stage, size_t connection, const char *text);
 void stage_service_hear_filler(struct stage *stage, size_t connection, size_t length);
 void stage_service_say(struct stage *stage, size_t connection, const char *text);

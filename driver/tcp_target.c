@@ -1,0 +1,116 @@
+#include "tcp_target.h"
+
+#include "buffer_move.h"
+#include "check.h"
+#include "relay.h"
+
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A stream on its way to the target. */
+struct approach {
+    struct tcp_target *target;
+    struct stream *stream;
+    struct dial *dial;
+    struct evbuffer *held; /* what the kit sent before there was a connection */
+    bool kit_ended;        /* its EOF came, too */
+};
+
+void tcp_target_init(struct tcp_target *target, struct loop *loop, const struct endpoint *endpoint,
+                     unsigned connect_timeout_ms)
+{
+    *target = (struct tcp_target){.loop = loop, .endpoint = *endpoint, .connect_timeout_ms = connect_timeout_ms};
+}
+
+/* Tells people, once per change. error 0: it is up. */
+static void report(struct tcp_target *target, int error)
+{
+    bool is_down = error != 0;
+    if (target->is_down == is_down)
+        return;
+    target->is_down = is_down;
+    fprintf(stderr, "hoody-tunnel: the target %s %s\n", target->endpoint.name,
+            is_down ? dial_error_text(error) : "is back");
+}
+
+static void free_approach(void *object)
+{
+    struct approach *approach = object;
+    evbuffer_free(approach->held);
+    free(approach);
+}
+
+static void end_approach(struct approach *approach)
+{
+    dial_destroy(&approach->dial);
+    loop_reap(approach->target->loop, free_approach, approach);
+}
+
+/* ---- from the kit ---- */
+
+static void on_data(void *handler, struct evbuffer *data, size_t length)
+{
+    struct approach *approach = handler;
+    buffer_move(data, approach->held, length);
+}
+
+static void on_end(void *handler)
+{
+    struct approach *approach = handler;
+    approach->kit_ended = true;
+}
+
+/* Nothing was queued: it had all the room there is. */
+static void on_room(void *handler)
+{
+    (void)handler;
+}
+
+static void on_gone(void *handler)
+{
+    end_approach(handler);
+}
+
+static const struct stream_handler HANDLER = {
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_room = on_room,
+    .on_gone = on_gone,
+};
+
+/* ---- the connection ---- */
+
+static void refuse(struct approach *approach, int error)
+{
+    char reason[HOST_PORT_BYTES + 128];
+    snprintf(reason, sizeof reason, "target %s %s", approach->target->endpoint.name, dial_error_text(error));
+    stream_reset(approach->stream, CODE_REFUSED_STREAM, reason);
+}
+
+static void on_dialed(void *owner, int fd, int error)
+{
+    struct approach *approach = owner;
+    struct loop *loop = approach->target->loop;
+    dial_destroy(&approach->dial);
+    report(approach->target, error);
+    if (fd < 0) {
+        refuse(approach, error);
+        return;
+    }
+    struct local_connection *connection = local_connection_new(loop, fd);
+    relay_start(loop, approach->stream, &connection, approach->held, approach->kit_ended);
+    end_approach(approach);
+}
+
+void tcp_target_connect(struct tcp_target *target, struct stream *stream)
+{
+    struct approach *approach = calloc(1, sizeof *approach);
+    check(approach != NULL);
+    approach->target = target;
+    approach->stream = stream;
+    approach->held = evbuffer_new();
+    check(approach->held != NULL);
+    stream_attach(stream, &HANDLER, approach);
+    approach->dial = dial_new(target->loop, &target->endpoint, target->connect_timeout_ms, on_dialed, approach);
+}

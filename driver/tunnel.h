@@ -1,0 +1,44 @@
+/* What the commands that hold a port stand on: the loop, the daemon, the target, one session with one binding, signals,
+ * and what people are told of it all. */
+#ifndef HOODY_DRIVER_TUNNEL_H
+#define HOODY_DRIVER_TUNNEL_H
+
+#include "options.h"
+#include "session.h"
+
+enum exit_status {
+    EXIT_ENDED = 0, /* as asked, by a signal */
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3, /* the daemon */
+};
+
+enum { STOP_SIGNAL_COUNT = 3 };
+
+struct tunnel {
+    const struct options *options;
+    struct loop *loop;
+    struct server_url url;
+    struct endpoint daemon;
+    struct endpoint target;
+    struct binding_wish wish; /* the command completes it before tunnel_connect */
+    struct session *session;  /* NULL: not connected yet */
+    struct event *signals[STOP_SIGNAL_COUNT];
+    enum exit_status status;
+};
+
+/* One line on stderr. */
+__attribute__((format(printf, 1, 2))) void tunnel_note(const char *format, ...);
+
+/* Resolves target and daemon, watches the signals. false: the reason was told, ret_tunnel->status says what it
+ * deserves, there is nothing to be done. */
+bool tunnel_init(struct tunnel *ret_tunnel, const struct options *options);
+void tunnel_done(struct tunnel *tunnel);
+
+/* Opens the session and asks for the port. */
+void tunnel_connect(struct tunnel *tunnel);
+/* Until it is over; status says how it ended. */
+void tunnel_run(struct tunnel *tunnel);
+void tunnel_stop(struct tunnel *tunnel, enum exit_status status);
+
+#endif
