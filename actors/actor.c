@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "gateway_shards.h"
+
 uint64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -62,6 +64,8 @@ void actor_thread(zsock_t *pipe, void *args)
     const struct actor_spec *spec = start.spec;
     pthread_setname_np(pthread_self(), actor_thread_name(spec->actor));
     struct mailbox *mailbox = mailbox_new(spec->actor, start.shard, start.log);
+    if (mailbox != NULL)
+        mailbox_connect(mailbox, gateway_shards(start.options));
     void *self = mailbox != NULL ? spec->new (start.options, mailbox, start.log) : NULL;
     zsock_signal(pipe, self != NULL ? 0 : 1);
     if (self != NULL) {

@@ -4,6 +4,8 @@
 
 #include <czmq.h>
 #include <inttypes.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -12,7 +14,7 @@ struct mailbox {
     uint32_t shard;
     const struct log *log; /* borrowed */
     zsock_t *inbox;
-    zsock_t *outboxes[ACTOR_COUNT][SHARDS_MAX]; /* NULL until first written to */
+    zsock_t *outboxes[ACTOR_COUNT][SHARDS_MAX]; /* NULL until connected, or first written to */
     struct message_buffer packed;               /* kept from send to send */
     struct mailbox_counts counts;
 };
@@ -41,10 +43,19 @@ static struct endpoint endpoint_of(enum actor actor, uint32_t shard)
     return endpoint;
 }
 
+/* Where there is none, CZMQ ends the process. */
+static bool has_descriptor(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* An inproc pipe holds the sender's mark plus the receiver's. */
 static zsock_t *socket_new(int type)
 {
-    zsock_t *socket = zsock_new(type);
+    zsock_t *socket = has_descriptor() ? zsock_new(type) : NULL;
     if (socket == NULL)
         return NULL;
     zsock_set_linger(socket, 0);
@@ -96,7 +107,7 @@ void mailbox_destroy(struct mailbox **p_mailbox)
     *p_mailbox = NULL;
 }
 
-/* Connected when first needed; NULL: it could not. */
+/* NULL: it could not. */
 static zsock_t *mailbox_outbox(struct mailbox *mailbox, enum actor actor, uint32_t shard)
 {
     zsock_t **p_outbox = &mailbox->outboxes[actor][shard];
@@ -106,6 +117,18 @@ static zsock_t *mailbox_outbox(struct mailbox *mailbox, enum actor actor, uint32
     if (*p_outbox != NULL && zsock_connect(*p_outbox, "%s", endpoint_of(actor, shard).text) < 0)
         zsock_destroy(p_outbox);
     return *p_outbox;
+}
+
+void mailbox_connect(struct mailbox *mailbox, uint32_t gateways)
+{
+    check(gateways <= SHARDS_MAX);
+    for (enum message_type type = MESSAGE_NONE + 1; type < MESSAGE_TYPE_COUNT; type++) {
+        enum actor to = message_to(type);
+        if (message_from(type) != mailbox->actor || to == ACTOR_any)
+            continue;
+        for (uint32_t shard = 0; shard < (to == ACTOR_ws_gateway ? gateways : 1); shard++)
+            (void)mailbox_outbox(mailbox, to, shard); /* one that cannot be opened is tried again when it is needed */
+    }
 }
 
 /* ---- sending -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /* The mailbox every actor stands on: one PULL inbox bound at inproc://<actor> (gateways: inproc://ws-gateway-<shard>),
- * and a PUSH outbox to each peer that was ever written to. Sends never block; a mailbox belongs to one thread. */
+ * and a PUSH outbox to each peer. Sends never block; a mailbox belongs to one thread. */
 #ifndef HOODY_ACTORS_MAILBOX_H
 #define HOODY_ACTORS_MAILBOX_H
 
@@ -17,6 +17,9 @@ struct mailbox;
 /* Binds the inbox. NULL: it could not (said in the log). `log` is borrowed. */
 struct mailbox *mailbox_new(enum actor actor, uint32_t shard, const struct log *log);
 void mailbox_destroy(struct mailbox **p_mailbox);
+/* Opens the outboxes to all that the catalogue lets this actor speak to, with so many gateways. Otherwise each is opened
+ * when it is first written to, and then there may be no descriptor left for it. */
+void mailbox_connect(struct mailbox *mailbox, uint32_t gateways);
 
 /* Sends to the actor that the catalogue names (a gateway: to the shard that the message names). false: the message was
  * lost, logged and counted: the receiver is gone or its mailbox is full. Each loss is counted; the log has the 1st,

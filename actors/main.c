@@ -1,5 +1,7 @@
 /* hoody-tunneld: what the process needs before its actors, and the list of them. */
+#include <errno.h>
 #include <event2/buffer.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +18,8 @@
 
 enum {
     EXIT_USAGE = 2,
-    ERROR_MAX = 512, /* bytes */
+    ERROR_MAX = 512,      /* bytes */
+    DESCRIPTORS_MIN = 64, /* what the actors speak to each other through, and a handful for the world */
 };
 
 /* In starting order. The gateway opens the door, so it comes last. */
@@ -41,15 +44,21 @@ static int print_help(void)
     return status;
 }
 
-/* Each visitor and driver needs a descriptor: take as many as the system lets us have. */
-static void raise_descriptor_limit(const struct log *log)
+/* Each visitor and driver needs a descriptor: take as many as the system lets us have. false: too few to start with. */
+static bool raise_descriptor_limit(const struct log *log)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return true;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         log_warn(log, actor_name(ACTOR_supervisor), "descriptor-limit", "reason=\"%s\"", strerror(errno));
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_MIN)
+        return true;
+    log_error(log, actor_name(ACTOR_supervisor), "start-failed",
+              "reason=\"RLIMIT_NOFILE lets us have %" PRIu64 " descriptors, and we need %d\"", (uint64_t)limit.rlim_cur,
+              DESCRIPTORS_MIN);
+    return false;
 }
 
 /* SIGTERM, SIGINT and SIGHUP as a descriptor, blocked here and in all threads to come. -1: errno says why. */
@@ -72,7 +81,8 @@ static int run(const struct options *options)
         .level = (enum log_level)options->log_level,
         .format = (enum log_format)options->log_format,
     };
-    raise_descriptor_limit(&log);
+    if (!raise_descriptor_limit(&log))
+        return EXIT_FAILURE;
     int signal_fd = catch_signals();
     if (signal_fd < 0) {
         log_error(&log, actor_name(ACTOR_supervisor), "start-failed", "reason=\"signalfd: %s\"", strerror(errno));

@@ -24,6 +24,7 @@
 #include "driver_connection.h"
 #include "gateway.h"
 #include "gateway_metrics.h"
+#include "gateway_shards.h"
 #include "id_table.h"
 #include "listener.h"
 #include "paused_visitors.h"
@@ -470,6 +471,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
         !parse_trusted_sources(gateway) || !paused_visitors_init(gateway) || !stalled_streams_init(gateway))
         return false;
+    mailbox_connect(gateway->mailbox, gateway_shards(start->options));
     gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
     self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
     self->mail_again = new_event(self, -1, 0, on_mail, self);

@@ -1,6 +1,7 @@
 """A port that is taken: exit status 1; a bad flag or variable: 2; each with one clear line (protocol section 9)."""
 
 import os
+import resource
 import socket
 
 from harness import Process, run
@@ -36,6 +37,10 @@ def a_right_that_is_missing():
 
 def an_address_that_is_not_here():
     fails(["--listen", "198.51.100.7:7080"], 1, "198.51.100.7")
+
+
+def too_few_descriptors():
+    fails([], 1, "RLIMIT_NOFILE", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (63, 63)))
 
 
 BAD = [
@@ -75,4 +80,11 @@ def bad_variables():
     fails([], 2, "HOODY_TUNNEL_NO_FORWARDED_HEADERS", environment={"HOODY_TUNNEL_NO_FORWARDED_HEADERS": "yes"})
 
 
-run(a_port_that_is_taken, a_right_that_is_missing, an_address_that_is_not_here, bad_flags, bad_variables)
+run(
+    a_port_that_is_taken,
+    a_right_that_is_missing,
+    an_address_that_is_not_here,
+    too_few_descriptors,
+    bad_flags,
+    bad_variables,
+)

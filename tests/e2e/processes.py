@@ -102,9 +102,9 @@ class Process:
 class Daemon(Process):
     """hoody-tunneld on a port of its own; a context manager that expects a clean end."""
 
-    def __init__(self, *flags, environment=None, listen="127.0.0.1"):
+    def __init__(self, *flags, environment=None, listen="127.0.0.1", **popen):
         self.port = free_port()
-        super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment)
+        super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment, **popen)
 
     def __enter__(self):
         wait_until(self.is_up, "the daemon answers")
