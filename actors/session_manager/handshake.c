@@ -5,6 +5,7 @@
 #include <sys/param.h>
 
 #include "check.h"
+#include "session_manager/joining.h"
 #include "session_manager/session_id.h"
 
 static const char *self_name(void)
@@ -73,14 +74,16 @@ static bool is_authenticated(const struct session_manager *self, const struct me
 /* ---- who is let in ------------------------------------------------------------------------------------------- */
 
 /* The peer is a copy, for the session to keep. */
-static struct session_link link_of(const struct message_open_session *open, const struct hello *hello)
+static struct session_link link_of(const struct session_manager *self, const struct message_open_session *open,
+                                   const struct hello *hello)
 {
     struct session_link link = {
         .shard = open->shard,
         .connection = open->connection,
         .peer = strdup(open->peer),
         .subprotocol = hello->version,
-        .connections_granted = 1,
+        .connections_granted = joining_grant(self->options, hello),
+        .wants_shard_map = hello->shard_map,
         .driver = hello_driver_kind(hello),
     };
     check(link.peer != NULL);
@@ -91,6 +94,8 @@ static struct session_link link_of(const struct message_open_session *open, cons
 static void session_begin(struct session_manager *self, struct session *session, const struct hello_ok *held,
                           uint64_t now_ms)
 {
+    struct join_ticket tickets[JOIN_SEATS_MAX];
+    size_t ticket_count = joining_begin(self, session, now_ms, tickets);
     const struct hello_ok ok = {
         .session = session->id,
         .resumed = held->resumed,
@@ -101,6 +106,8 @@ static void session_begin(struct session_manager *self, struct session *session,
         .max_streams = (uint32_t)self->options->max_streams,
         .subprotocol = session->link.subprotocol,
         .connections_granted = session->link.connections_granted,
+        .join_tickets = tickets,
+        .join_ticket_count = ticket_count,
     };
     liveness_begin(&session->liveness, &self->limits, now_ms);
     self->probe_at_ms = MIN(self->probe_at_ms, session->liveness.probe_at_ms);
@@ -110,11 +117,11 @@ static void session_begin(struct session_manager *self, struct session *session,
              ok.resumed ? "true" : "false", ok.resumed_bind_count);
     char *payload = hello_ok_encode(&ok);
     check(payload != NULL);
-    mailbox_send(self->mailbox, MESSAGE_OF(session_opened, .shard = session->link.shard,
-                                           .connection = session->link.connection, .session = session->id,
-                                           .hello_ok = span_of_string(payload), .stream_window = ok.stream_window,
-                                           .session_window = ok.session_window, .max_streams = ok.max_streams,
-                                           .driver = session->link.driver));
+    mailbox_send(self->mailbox,
+                 MESSAGE_OF(session_opened, .shard = session->link.shard, .connection = session->link.connection,
+                            .session = session->id, .hello_ok = span_of_string(payload),
+                            .stream_window = ok.stream_window, .session_window = ok.session_window,
+                            .max_streams = ok.max_streams, .driver = session->link.driver));
     free(payload);
 }
 
@@ -129,7 +136,7 @@ static void open_fresh(struct session_manager *self, const struct message_open_s
                                              .close_code = 1013});
         return;
     }
-    const struct session_link link = link_of(open, hello);
+    const struct session_link link = link_of(self, open, hello);
     struct session_id id = session_id_new();
     struct session *session = session_table_add(self->table, &id, &link);
     self->opened++;
@@ -154,7 +161,7 @@ static void open_resumed(struct session_manager *self, const struct message_open
                                              .close_code = 1013,
                                              .has_no_goaway = true});
     } else if (session != NULL) {
-        const struct session_link link = link_of(open, hello);
+        const struct session_link link = link_of(self, open, hello);
         session_resume(self, session, &link);
     } else if (expired_sessions_has(&self->expired, hello->resume_session, now_ms)) {
         refuse_hello(self, open, hello->resume_session,
@@ -236,38 +243,4 @@ void on_session_resumed(struct session_manager *self, const struct message *mess
     session_table_move(self->table, session, SESSION_LIVE);
     session_begin(self, session, &held, now_ms);
     hello_ok_done(&held);
-}
-
-/* ---- JOIN ---------------------------------------------------------------------------------------------------- */
-
-static void refuse_join(struct session_manager *self, const struct message_join_session *join, const char *session,
-                        enum session_refusal why, const char *code, const char *text)
-{
-    self->refused[why]++;
-    log_info(self->log, self_name(), "join-refused", "session=%s connection=%" PRIu64 " reason=\"%s\"", session,
-             join->connection.value, text);
-    char *payload = code != NULL ? join_err_encode(code, text) : strdup("");
-    check(payload != NULL);
-    mailbox_send(self->mailbox, MESSAGE_OF(join_refused, .shard = join->shard, .connection = join->connection,
-                                           .join_err = span_of_string(payload)));
-    free(payload);
-}
-
-void on_join_session(struct session_manager *self, const struct message *message, uint64_t now_ms)
-{
-    (void)now_ms;
-    const struct message_join_session *ask = &message->join_session;
-    struct join join;
-    const char *why = NULL;
-    if (join_decode(ask->join, &join, &why) != PAYLOAD_OK) {
-        refuse_join(self, ask, "", REFUSAL_bad_join, NULL, "JOIN does not parse");
-        return;
-    }
-    const struct session *session = session_table_find(self->table, join.session);
-    if (session == NULL || !session_is_listed(session))
-        refuse_join(self, ask, "", REFUSAL_unknown_session, "UNKNOWN_SESSION", "there is no session of that id");
-    else /* none was issued */
-        refuse_join(self, ask, session->id.text, REFUSAL_bad_ticket, "BAD_TICKET",
-                    "no ticket was issued for that index");
-    join_done(&join);
 }

@@ -1,4 +1,4 @@
-/* The session-manager's handlers of the handshake (protocol sections 3 and 4). */
+/* The session-manager's handlers of the handshake (protocol section 3). */
 #ifndef HOODY_ACTORS_HANDSHAKE_H
 #define HOODY_ACTORS_HANDSHAKE_H
 
@@ -6,7 +6,6 @@
 
 void on_open_session(struct session_manager *self, const struct message *message, uint64_t now_ms);
 void on_session_resumed(struct session_manager *self, const struct message *message, uint64_t now_ms);
-void on_join_session(struct session_manager *self, const struct message *message, uint64_t now_ms);
 
 /* Reads the file of --auth-token-file, if there is one, and takes its tokens. false: it could not, those that it had
  * stay; ret_why says why. */

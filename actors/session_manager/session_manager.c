@@ -1,11 +1,13 @@
 /* The session-manager: who may have a session, and for how long (protocol sections 3, 4 and 7).
  *
- * Owns    every session: its id, its connection, its state, its timeouts; the bearer tokens; the ids that expired.
- * Hears   open_session, join_session, connection_closed, connection_probed, bind, unbind; session_released,
- *         session_resumed, bindings_counted; list_sessions, close_session; drain, reload; report_metrics.
- * Says    session_opened, session_refused, join_refused, probe_connection, end_session, stop_accepting; claim_port,
- *         release_port, release_session, park_session, resume_session; sessions_listed, session_closing; drained;
- *         metrics_reported.
+ * Owns    every session: its id, its connections, its state, its timeouts; join tickets; the bearer tokens; the ids
+ *         that expired.
+ * Hears   open_session, join_session, secondary_closed, reissue_tickets, connection_closed, connection_probed, bind,
+ *         unbind; session_released, session_resumed, bindings_counted; list_sessions, close_session; drain, reload;
+ *         report_metrics.
+ * Says    session_opened, session_refused, session_joined, join_refused, tickets_reissued, shards_changed,
+ *         probe_connection, end_session, stop_accepting; claim_port, release_port, release_session, park_session,
+ *         resume_session; sessions_listed, session_closing; drained; metrics_reported.
  *
  * A session, from its HELLO on:
  *
@@ -17,6 +19,8 @@
  *                     drain                         end_session                       DRAINING
  *                     open_session that resumes it  end_session, resume_session       RESUMING
  *                     connection_closed, abrupt     park_session                      PARKING
+ *                     join_session                  session_joined, shards_changed    LIVE
+ *                     reissue_tickets               tickets_reissued                  LIVE
  *   LIVE, DRAINING    connection_closed             release_session                   gone
  *                     close_session                 release_session                   RELEASING
  *   PARKING           bindings_counted, not 0                                         PARKED
@@ -39,7 +43,12 @@
  * Without grace, PARKING is "release_session, gone". LIVE, RESUMING and DRAINING ones are listed and counted, PARKED
  * ones only counted; the others are nobody's business any more. What a connection says that is not the session's (any
  * more) is about nothing. A bind is passed on in LIVE only; an unbind as long as release_session is not said: so
- * nothing of a session arrives at the registry behind its release. */
+ * nothing of a session arrives at the registry behind its release.
+ *
+ * Connections join a LIVE one only; in any other state, join_session meets join_refused. Those that joined keep their
+ * seats as long as the session has the connection that they joined, whatever its state, and free them by
+ * secondary_closed (shards_changed in LIVE). When it has that one no more, seats and tickets are void: the gateway
+ * closes whoever was on them, and what it says of them is about nothing. */
 #include "session_manager.h"
 
 #include <inttypes.h>
@@ -50,6 +59,7 @@
 #include "gateway_shards.h"
 #include "metric_report.h"
 #include "session_manager/handshake.h"
+#include "session_manager/joining.h"
 #include "session_manager/session_timers.h"
 
 static const char *const refusal_names[SESSION_REFUSAL_COUNT] = {
@@ -366,6 +376,8 @@ static void on_report_metrics(struct session_manager *self, const struct message
                       (double)self->expired_count[EXPIRY_GRACE]);
     metric_report_add(&report, METRIC_sessions_expired_total, "reason=\"limit\"",
                       (double)self->expired_count[EXPIRY_LIMIT]);
+    metric_report_add(&report, METRIC_secondary_connections, "", (double)session_table_attached(self->table));
+    metric_report_add(&report, METRIC_connections_joined_total, "", (double)self->joined);
     for (size_t i = 0; i < SESSION_REFUSAL_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
@@ -382,6 +394,8 @@ typedef void handler(struct session_manager *self, const struct message *message
 static handler *const handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_open_session] = on_open_session,
     [MESSAGE_join_session] = on_join_session,
+    [MESSAGE_secondary_closed] = on_secondary_closed,
+    [MESSAGE_reissue_tickets] = on_reissue_tickets,
     [MESSAGE_connection_closed] = on_connection_closed,
     [MESSAGE_connection_probed] = on_connection_probed,
     [MESSAGE_drain] = on_drain,

@@ -38,6 +38,7 @@ struct session_manager {
     uint64_t opened;
     uint64_t parked;
     uint64_t resumed;
+    uint64_t joined;
     uint64_t expired_count[SESSION_EXPIRY_COUNT];
     uint64_t refused[SESSION_REFUSAL_COUNT];
 };

@@ -19,6 +19,16 @@ static void session_free(struct session *session)
     free(session);
 }
 
+static zhashx_t *hash_of_connections(void)
+{
+    zhashx_t *hash = zhashx_new();
+    zhashx_set_key_duplicator(hash, NULL);
+    zhashx_set_key_destructor(hash, NULL);
+    zhashx_set_key_hasher(hash, hash_connection);
+    zhashx_set_key_comparator(hash, compare_connections);
+    return hash;
+}
+
 struct session_table *session_table_new(void)
 {
     struct session_table *table = zmalloc(sizeof *table);
@@ -26,11 +36,8 @@ struct session_table *session_table_new(void)
     table->by_id = zhashx_new();
     zhashx_set_key_duplicator(table->by_id, NULL);
     zhashx_set_key_destructor(table->by_id, NULL);
-    table->by_connection = zhashx_new();
-    zhashx_set_key_duplicator(table->by_connection, NULL);
-    zhashx_set_key_destructor(table->by_connection, NULL);
-    zhashx_set_key_hasher(table->by_connection, hash_connection);
-    zhashx_set_key_comparator(table->by_connection, compare_connections);
+    table->by_connection = hash_of_connections();
+    table->by_secondary = hash_of_connections();
     TAILQ_INIT(&table->sessions);
     TAILQ_INIT(&table->parked);
     return table;
@@ -43,6 +50,7 @@ void session_table_destroy(struct session_table **p_table)
         return;
     zhashx_destroy(&table->by_id);
     zhashx_destroy(&table->by_connection);
+    zhashx_destroy(&table->by_secondary);
     struct session *next;
     for (struct session *session = TAILQ_FIRST(&table->sessions); session != NULL; session = next) {
         next = TAILQ_NEXT(session, opened);
@@ -103,6 +111,10 @@ void session_table_unlink(struct session_table *table, struct session *session)
 {
     if (session->link.connection.value == 0)
         return;
+    for (uint32_t index = 1; index < session->seats.granted; index++)
+        if (join_seats_at(&session->seats, index).value != 0)
+            session_table_detach(table, session, index);
+    session->seats = (struct join_seats){0};
     zhashx_delete(table->by_connection, &session->link.connection.value);
     session->link.connection.value = 0;
 }
@@ -129,6 +141,39 @@ struct session *session_table_find_linked(struct session_table *table, struct co
 size_t session_table_linked(const struct session_table *table)
 {
     return zhashx_size(table->by_connection);
+}
+
+void session_table_attach(struct session_table *table, struct session *session, uint32_t index)
+{
+    check(join_seats_at(&session->seats, index).value != 0);
+    /* One JOIN per connection: the gateway sees to that. */
+    check(zhashx_insert(table->by_secondary, &session->seats.seats[index].connection.value, session) == 0);
+}
+
+void session_table_detach(struct session_table *table, struct session *session, uint32_t index)
+{
+    zhashx_delete(table->by_secondary, &session->seats.seats[index].connection.value);
+    join_seats_leave(&session->seats, index);
+}
+
+struct session *session_table_find_attached(struct session_table *table, struct connection_id connection,
+                                            uint32_t *ret_index)
+{
+    struct session *session = zhashx_lookup(table->by_secondary, &connection.value);
+    if (session == NULL)
+        return NULL;
+    for (uint32_t index = 1; index < session->seats.granted; index++)
+        if (connection_id_equals(join_seats_at(&session->seats, index), connection)) {
+            *ret_index = index;
+            return session;
+        }
+    check(false); /* it was attached, and not detached */
+    return NULL;
+}
+
+size_t session_table_attached(const struct session_table *table)
+{
+    return zhashx_size(table->by_secondary);
 }
 
 bool session_is_listed(const struct session *session)

@@ -45,15 +45,6 @@ static void a_hello_opens_a_session_with_the_configured_windows(void **state)
     hello_ok_done(&ok);
 }
 
-static void v2_gets_one_connection_and_no_tickets(void **state)
-{
-    struct hello_ok ok = open_and_decode(play_raise(state), 2, HELLO_V2);
-    assert_int_equal(ok.subprotocol, SUBPROTOCOL_V2);
-    assert_int_equal(ok.connections_granted, 1);
-    assert_int_equal(ok.join_ticket_count, 0);
-    hello_ok_done(&ok);
-}
-
 static void the_hellos_of_official_drivers_are_let_in(void **state)
 {
     struct stage *stage = play_raise(state);
@@ -134,61 +125,6 @@ static void a_killed_session_makes_room_at_once(void **state)
     say_close_session(stage, first.text, 1, 0);
     hear_release_session(stage, first, false);
     open_one(stage, 2);
-    stage_silent(stage);
-}
-
-/* ---- JOIN -------------------------------------------------------------------------------------------------------- */
-
-static void say_join(struct stage *stage, const char *join)
-{
-    stage_say(stage, MESSAGE_OF(join_session, .connection = {9}, .join = span_of_string(join)));
-}
-
-static void hear_join_err(struct stage *stage, const char *code)
-{
-    const struct message_join_refused *refused = &stage_hear(stage, MESSAGE_join_refused)->join_refused;
-    assert_int_equal(refused->connection.value, 9);
-    struct join_err err;
-    const char *why;
-    assert_int_equal(join_err_decode(refused->join_err, &err, &why), PAYLOAD_OK);
-    assert_string_equal(err.code, code);
-    assert_string_not_equal(err.message, "");
-    join_err_done(&err);
-}
-
-static void a_join_that_does_not_parse_is_closed_with_no_word(void **state)
-{
-    struct stage *stage = play_raise(state);
-    const char *const joins[] = {"", "[]", "{}", "{\"sessionId\":\"S-1\",\"index\":1}"};
-    for (size_t i = 0; i < sizeof joins / sizeof *joins; i++) {
-        say_join(stage, joins[i]);
-        const struct message_join_refused *refused = &stage_hear(stage, MESSAGE_join_refused)->join_refused;
-        assert_int_equal(refused->connection.value, 9);
-        assert_int_equal(refused->join_err.length, 0);
-    }
-    stage_silent(stage);
-}
-
-static void a_join_of_an_unknown_session_is_told_so(void **state)
-{
-    struct stage *stage = play_raise(state);
-    say_join(stage, "{\"sessionId\":\"S-1\",\"index\":1,\"nonce\":\"n\"}");
-    hear_join_err(stage, "UNKNOWN_SESSION");
-    stage_silent(stage);
-}
-
-static void a_join_of_a_session_needs_a_ticket(void **state)
-{
-    struct stage *stage = play_raise(state);
-    struct session_id session = open_one(stage, 1);
-    char join[256];
-    snprintf(join, sizeof join, "{\"sessionId\":\"%s\",\"index\":1,\"nonce\":\"n\"}", session.text);
-    say_join(stage, join);
-    hear_join_err(stage, "BAD_TICKET");
-    say_close_session(stage, session.text, 1, 0);
-    say_join(stage, join); /* it is nobody's session any more */
-    hear_join_err(stage, "UNKNOWN_SESSION");
-    hear_release_session(stage, session, false);
     stage_silent(stage);
 }
 
@@ -295,7 +231,7 @@ static void live_sessions_are_listed_in_the_order_of_their_opening(void **state)
             assert_string_equal(row.session_row.session.text, ids[i].text);
         assert_string_equal(row.session_row.peer, "127.0.0.1:5000");
         assert_int_equal(row.session_row.subprotocol, i < 3 ? 1 : 2);
-        assert_int_equal(row.session_row.connections_granted, 1);
+        assert_int_equal(row.session_row.connections_granted, i < 3 ? 1 : 4);
         assert_int_equal(row.session_row.max_streams, 17);
         message_done(&row);
     }
@@ -331,7 +267,7 @@ static void metrics_count_sessions_and_refusals_by_reason(void **state)
     say_hello(stage, 3, 1, HELLO_V1);
     say_hello(stage, 4, 1, "{}");
     say_hello(stage, 5, 1, "{}");
-    say_join(stage, "{}");
+    say_join(stage, 9, "{}");
     struct span samples = report(stage);
     assert_true(sample_value(samples, METRIC_sessions_active, "") == 2);
     assert_true(sample_value(samples, METRIC_sessions_opened_total, "") == 2);
@@ -352,7 +288,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_hello_opens_a_session_with_the_configured_windows),
-        TEST(v2_gets_one_connection_and_no_tickets),
         TEST(the_hellos_of_official_drivers_are_let_in),
         TEST(resume_of_an_unknown_session_opens_a_fresh_one),
         TEST(every_session_has_an_id_of_its_own),
@@ -360,9 +295,6 @@ int main(void)
         TEST(the_version_must_be_the_negotiated_subprotocol),
         TEST(no_more_sessions_than_max_sessions_are_let_in),
         TEST(a_killed_session_makes_room_at_once),
-        TEST(a_join_that_does_not_parse_is_closed_with_no_word),
-        TEST(a_join_of_an_unknown_session_is_told_so),
-        TEST(a_join_of_a_session_needs_a_ticket),
         TEST(a_bind_of_a_live_session_is_passed_on_as_it_is),
         TEST(an_unbind_of_a_live_session_is_passed_on),
         TEST(what_comes_from_no_session_is_dropped),

@@ -145,6 +145,57 @@ size_t count_listed(struct stage *stage)
     return count;
 }
 
+/* ---- further connections ----------------------------------------------------------------------------------------- */
+
+void say_join(struct stage *stage, uint64_t connection, const char *join)
+{
+    stage_say(stage, MESSAGE_OF(join_session, .connection = {connection}, .join = span_of_string(join)));
+}
+
+void say_join_with(struct stage *stage, uint64_t connection, struct session_id session,
+                   const struct join_ticket *ticket)
+{
+    char nonce[sizeof ticket->nonce];
+    memcpy(nonce, ticket->nonce, sizeof nonce);
+    char *join = join_encode(&(const struct join){.session = session.text, .index = ticket->index, .nonce = nonce});
+    assert_non_null(join);
+    say_join(stage, connection, join);
+    free(join);
+}
+
+void say_secondary_closed(struct stage *stage, uint64_t connection)
+{
+    stage_say(stage, MESSAGE_OF(secondary_closed, .connection = {connection}));
+}
+
+void hear_join_refused(struct stage *stage, uint64_t connection, const char *code)
+{
+    const struct message_join_refused *refused = &stage_hear(stage, MESSAGE_join_refused)->join_refused;
+    assert_int_equal(refused->connection.value, connection);
+    if (code == NULL) {
+        assert_int_equal(refused->join_err.length, 0);
+        return;
+    }
+    struct join_err err;
+    const char *why;
+    assert_int_equal(join_err_decode(refused->join_err, &err, &why), PAYLOAD_OK);
+    assert_string_equal(err.code, code);
+    assert_string_not_equal(err.message, "");
+    join_err_done(&err);
+}
+
+void hear_joined(struct stage *stage, uint64_t connection, uint64_t primary, uint32_t index)
+{
+    const struct message_session_joined *joined = &stage_hear(stage, MESSAGE_session_joined)->session_joined;
+    assert_int_equal(joined->connection.value, connection);
+    assert_int_equal(joined->primary.value, primary);
+    assert_int_equal(joined->index, index);
+    uint32_t told;
+    const char *why;
+    assert_int_equal(join_ok_decode(joined->join_ok, &told, &why), PAYLOAD_OK);
+    assert_int_equal(told, index);
+}
+
 /* ---- parking and resume ---------------------------------------------------------------------------------------- */
 
 void say_hello_again(struct stage *stage, uint64_t connection, uint32_t subprotocol, const char *session)

@@ -42,6 +42,17 @@ size_t count_listed(struct stage *stage);
 /* The parked ones. */
 uint32_t count_orphaned(struct stage *stage);
 
+/* ---- further connections ---- */
+
+void say_join(struct stage *stage, uint64_t connection, const char *join);
+/* JOIN with this ticket of this session. */
+void say_join_with(struct stage *stage, uint64_t connection, struct session_id session,
+                   const struct join_ticket *ticket);
+void say_secondary_closed(struct stage *stage, uint64_t connection);
+/* code NULL: with no word. */
+void hear_join_refused(struct stage *stage, uint64_t connection, const char *code);
+void hear_joined(struct stage *stage, uint64_t connection, uint64_t primary, uint32_t index);
+
 /* ---- parking and resume ---- */
 
 enum { RESUMED_PORT = 8000 };
