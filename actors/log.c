@@ -2,82 +2,198 @@
 #include "log.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "utf8.h"
 
-/* A line in the making; what does not fit is cut between characters. */
+/* ---- a line in the making ------------------------------------------------------------------------------------- */
+
 struct line {
     enum log_format format;
+    bool is_cut; /* something did not fit */
     size_t length;
     char text[LOG_LINE_MAX];
 };
 
 enum {
-    LINE_END_MAX = 3
-}; /* bytes kept free for `"}` and the newline, so that a cut line is still a line and still JSON */
+    TAIL_MAX = 64, /* bytes kept free for `suppressed`, `cut` and the line's end */
+    QUOTE_MAX = 1, /* and for the end of a text */
+};
 
-/* false: no room; nothing was added. */
-static bool line_add(struct line *line, const char *bytes, size_t length)
+static size_t line_room(const struct line *line)
 {
-    if (length > sizeof line->text - LINE_END_MAX - line->length)
-        return false;
+    return sizeof line->text - TAIL_MAX - line->length;
+}
+
+/* Into the room that the caller knows of. */
+static void line_put(struct line *line, const char *bytes, size_t length)
+{
     memcpy(line->text + line->length, bytes, length);
     line->length += length;
-    return true;
 }
 
-static void line_end(struct line *line)
+/* All of it, or nothing: then the line is cut. */
+static bool line_add(struct line *line, const char *text)
 {
-    const char *end = line->format == LOG_FORMAT_JSON ? "\"}\n" : "\n";
-    memcpy(line->text + line->length, end, strlen(end));
-    line->length += strlen(end);
+    bool fits = strlen(text) <= line_room(line);
+    if (fits)
+        line_put(line, text, strlen(text));
+    else
+        line->is_cut = true;
+    return fits;
 }
+
+static void line_end(struct line *line, uint64_t suppressed)
+{
+    bool is_json = line->format == LOG_FORMAT_JSON;
+    char tail[TAIL_MAX + 1], counted[48] = "";
+    if (suppressed > 0)
+        snprintf(counted, sizeof counted, is_json ? ",\"suppressed\":%" PRIu64 : " suppressed=%" PRIu64, suppressed);
+    const char *cut = is_json ? ",\"cut\":true" : " cut=true";
+    snprintf(tail, sizeof tail, "%s%s%s\n", counted, line->is_cut ? cut : "", is_json ? "}" : "");
+    line_put(line, tail, strlen(tail));
+}
+
+/* ---- text from anywhere --------------------------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character that text begins with; 0: it begins with none. */
-static size_t character_length(const char *text)
+static size_t character_length(struct span text)
 {
     enum { CHARACTER_MAX = 4 };
-    for (size_t length = 1; length <= CHARACTER_MAX && text[length - 1] != '\0'; length++)
-        if (utf8_is_valid(span_of(text, length)))
+    for (size_t length = 1; length <= CHARACTER_MAX && length <= text.length; length++)
+        if (utf8_is_valid(span_of(text.data, length)))
             return length;
     return 0;
 }
 
-static bool needs_escape(unsigned char c, enum log_format format)
+/* Of a character of up to three bytes. */
+static unsigned code_point(struct span character)
 {
-    return c < 0x20 || c == 0x7f || (format == LOG_FORMAT_JSON && (c == '"' || c == '\\'));
+    const uint8_t *c = character.data;
+    if (character.length == 1)
+        return c[0];
+    if (character.length == 2)
+        return (c[0] & 0x1fU) << 6 | (c[1] & 0x3fU);
+    return (c[0] & 0x0fU) << 12 | (c[1] & 0x3fU) << 6 | (c[2] & 0x3fU);
 }
 
-/* Text from anywhere: control characters and bytes that are no UTF-8 are escaped. */
-static void line_add_text(struct line *line, const char *text)
+/* What ends a line, steers a terminal or turns its reading direction, and what would end the text. */
+static bool is_escaped(struct span character)
 {
-    bool fits = true;
-    while (fits && *text != '\0') {
+    unsigned code = character.length <= 3 ? code_point(character) : UINT16_MAX;
+    bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    bool is_separator = code == 0x2028 || code == 0x2029;
+    bool turns_direction = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return is_control || is_separator || turns_direction || code == '"' || code == '\\';
+}
+
+struct escaped {
+    char text[16];
+};
+
+/* One character, or one byte that is none: in JSON such a byte is read as Latin-1. */
+static struct escaped escape(struct span character, enum log_format format)
+{
+    struct escaped escaped;
+    size_t length = 0;
+    if (character.data[0] == '"' || character.data[0] == '\\')
+        snprintf(escaped.text, sizeof escaped.text, "\\%c", character.data[0]);
+    else if (format == LOG_FORMAT_JSON)
+        snprintf(escaped.text, sizeof escaped.text, "\\u%04x", code_point(character));
+    else
+        for (size_t i = 0; i < character.length; i++, length += 4)
+            snprintf(escaped.text + length, sizeof escaped.text - length, "\\x%02x", character.data[i]);
+    return escaped;
+}
+
+/* May stand in a text line without quotes. */
+static bool is_plain(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        uint8_t c = text.data[i];
+        bool is_word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_word && (c == '\0' || strchr("._:/-+@%,*[]", c) == NULL))
+            return false;
+    }
+    return text.length > 0;
+}
+
+/* What does not fit is cut between characters. */
+static void line_add_characters(struct line *line, struct span text)
+{
+    size_t end = line->length + LOG_VALUE_MAX;
+    while (text.length > 0) {
         size_t length = character_length(text);
-        if (length == 0 || needs_escape((unsigned char)*text, line->format)) {
-            char escaped[8];
-            snprintf(escaped, sizeof escaped, "%s%02x", line->format == LOG_FORMAT_JSON ? "\\u00" : "\\x",
-                     (unsigned)(unsigned char)*text);
-            fits = line_add(line, escaped, strlen(escaped));
-            text++;
-        } else {
-            fits = line_add(line, text, length);
-            text += length;
+        struct span character = span_of(text.data, length > 0 ? length : 1);
+        bool escapes = length == 0 || is_escaped(character);
+        struct escaped escaped = {""};
+        if (escapes)
+            escaped = escape(character, line->format);
+        const char *bytes = escapes ? escaped.text : (const char *)character.data;
+        size_t written = escapes ? strlen(escaped.text) : character.length;
+        if (written + QUOTE_MAX > line_room(line) || line->length + written > end) {
+            line->is_cut = true;
+            return;
         }
+        line_put(line, bytes, written);
+        text = span_of(text.data + character.length, text.length - character.length);
     }
 }
 
-static void line_add_raw(struct line *line, const char *text)
+/* ---- fields --------------------------------------------------------------------------------------------------- */
+
+static void line_add_text(struct line *line, const struct log_field *field)
 {
-    line_add(line, text, strlen(text));
+    enum { VALUE_ROOM_MIN = 16 }; /* less shows nothing */
+    bool is_json = line->format == LOG_FORMAT_JSON;
+    bool is_quoted = is_json || !is_plain(field->text);
+    char begin[64];
+    snprintf(begin, sizeof begin, is_json ? ",\"%s\":\"" : " %s=%s", field->key, is_quoted ? "\"" : "");
+    if (strlen(begin) + VALUE_ROOM_MIN > line_room(line)) {
+        line->is_cut = true;
+        return;
+    }
+    line_add(line, begin);
+    line_add_characters(line, field->text);
+    if (is_quoted)
+        line_add(line, "\"");
 }
+
+static void line_add_plain(struct line *line, const char *key, const char *value)
+{
+    char text[96];
+    snprintf(text, sizeof text, line->format == LOG_FORMAT_JSON ? ",\"%s\":%s" : " %s=%s", key, value);
+    line_add(line, text);
+}
+
+static void line_add_field(struct line *line, const struct log_field *field)
+{
+    char value[32];
+    switch (field->kind) {
+    case LOG_FIELD_END:
+    case LOG_FIELD_ABSENT:
+        break;
+    case LOG_FIELD_TEXT:
+        line_add_text(line, field);
+        break;
+    case LOG_FIELD_UNSIGNED:
+        snprintf(value, sizeof value, "%" PRIu64, field->number);
+        line_add_plain(line, field->key, value);
+        break;
+    case LOG_FIELD_SIGNED:
+        snprintf(value, sizeof value, "%" PRId64, field->signed_number);
+        line_add_plain(line, field->key, value);
+        break;
+    case LOG_FIELD_BOOL:
+        line_add_plain(line, field->key, field->flag ? "true" : "false");
+        break;
+    }
+}
+
+/* ---- what every line begins with ------------------------------------------------------------------------------ */
 
 static const char *level_name(enum log_level level)
 {
@@ -94,44 +210,105 @@ static const char *level_name(enum log_level level)
     return "error";
 }
 
-/* RFC 3339, UTC, milliseconds. */
-static void format_now(char *ret_text, size_t capacity)
+/* RFC 3339, UTC, milliseconds; then words of our own. */
+static void line_begin(struct line *line, const struct timespec *utc, enum log_level level, const char *actor,
+                       const char *event)
 {
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    char seconds[32];
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(ret_text, capacity, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+    char seconds[32], begin[256];
+    struct tm parts;
+    gmtime_r(&utc->tv_sec, &parts);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(begin, sizeof begin,
+             line->format == LOG_FORMAT_JSON
+                 ? "{\"ts\":\"%s.%03ldZ\",\"level\":\"%s\",\"actor\":\"%s\",\"event\":\"%s\""
+                 : "%s.%03ldZ %s %s %s",
+             seconds, utc->tv_nsec / 1000000, level_name(level), actor, event);
+    line_add(line, begin);
 }
 
-void log_line(const struct log *log, enum log_level level, const char *actor, const char *event, const char *format,
-              ...)
+static void line_write(const struct log *log, const struct line *line)
 {
-    if (level > log->level)
-        return;
-    char now[48], details[LOG_LINE_MAX];
-    format_now(now, sizeof now);
-    va_list arguments;
-    va_start(arguments, format);
-    int written = vsnprintf(details, sizeof details, format, arguments);
-    va_end(arguments);
-    bool has_details = written > 0;
-
-    static const char *const separators[][5] = {
-        [LOG_FORMAT_TEXT] = {"", " ", " ", " ", " "},
-        [LOG_FORMAT_JSON] = {"{\"ts\":\"", "\",\"level\":\"", "\",\"actor\":\"", "\",\"event\":\"", "\",\"detail\":\""},
-    };
-    const char *parts[] = {now, level_name(level), actor, event, details};
-    struct line line = {.format = log->format, .length = 0};
-    for (size_t i = 0; i < (has_details ? 5 : 4); i++) {
-        line_add_raw(&line, separators[log->format][i]);
-        line_add_text(&line, parts[i]);
-    }
-    line_end(&line);
-    int saved_errno = errno;
-    while (write(log->fd, line.text, line.length) < 0 && errno == EINTR)
+    while (write(log->fd, line->text, line->length) < 0 && errno == EINTR)
         ;
+}
+
+/* ---- limits --------------------------------------------------------------------------------------------------- */
+
+static struct log_bucket *find_bucket(struct logger *logger, const char *event)
+{
+    for (size_t i = 0; i < logger->bucket_count; i++)
+        if (strcmp(logger->buckets[i].event, event) == 0)
+            return &logger->buckets[i];
+    if (logger->bucket_count == LOG_EVENTS_MAX)
+        return &logger->buckets[LOG_EVENTS_MAX - 1];
+    struct log_bucket *bucket = &logger->buckets[logger->bucket_count++];
+    bucket->event = event;
+    return bucket;
+}
+
+/* Each line puts the moment off when the burst is whole again, but not further than a burst. */
+static bool take_token(struct log_bucket *bucket, uint64_t now_ms)
+{
+    uint64_t filled_ms = (bucket->filled_ms > now_ms ? bucket->filled_ms : now_ms) + LOG_INTERVAL_MS;
+    if (filled_ms - now_ms > (uint64_t)LOG_BURST * LOG_INTERVAL_MS)
+        return false;
+    bucket->filled_ms = filled_ms;
+    return true;
+}
+
+/* ---- the interface -------------------------------------------------------------------------------------------- */
+
+struct logger logger_of(const struct log *log, const char *actor)
+{
+    return (struct logger){.log = log, .actor = actor};
+}
+
+void log_line_at(struct logger *logger, enum log_level level, bool is_limited, const char *event,
+                 const struct log_field *fields, const struct timespec *utc, uint64_t now_ms)
+{
+    if (level > logger->log->level)
+        return;
+    int saved_errno = errno;
+    uint64_t suppressed = 0;
+    if (is_limited) {
+        struct log_bucket *bucket = find_bucket(logger, event);
+        if (!take_token(bucket, now_ms)) {
+            bucket->suppressed++;
+            return;
+        }
+        suppressed = bucket->suppressed;
+        bucket->suppressed = 0;
+    }
+    struct line line = {.format = logger->log->format, .is_cut = false, .length = 0};
+    line_begin(&line, utc, level, logger->actor, event);
+    for (const struct log_field *field = fields; field->kind != LOG_FIELD_END; field++)
+        line_add_field(&line, field);
+    line_end(&line, suppressed);
+    line_write(logger->log, &line);
     errno = saved_errno;
+}
+
+void log_line(struct logger *logger, enum log_level level, bool is_limited, const char *event,
+              const struct log_field *fields)
+{
+    if (level > logger->log->level)
+        return;
+    int saved_errno = errno;
+    struct timespec utc, now;
+    clock_gettime(CLOCK_REALTIME, &utc);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    errno = saved_errno;
+    log_line_at(logger, level, is_limited, event, fields, &utc,
+                (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+void logger_done(struct logger *logger)
+{
+    for (size_t i = 0; i < logger->bucket_count; i++) {
+        struct log_bucket *bucket = &logger->buckets[i];
+        if (bucket->suppressed > 0)
+            log_line(logger, LOG_LEVEL_WARN, false, "lines-suppressed",
+                     LOG_FIELDS(log_text("of", bucket->event), log_number("suppressed", bucket->suppressed)));
+        bucket->suppressed = 0;
+    }
 }

@@ -12,19 +12,12 @@
 struct mailbox {
     enum actor actor;
     uint32_t shard;
-    const struct log *log; /* borrowed */
+    struct logger log;
     zsock_t *inbox;
     zsock_t *outboxes[ACTOR_COUNT][SHARDS_MAX]; /* NULL until connected, or first written to */
     struct message_buffer packed;               /* kept from send to send */
     struct mailbox_counts counts;
 };
-
-enum { PRINT_MAX = 512 }; /* bytes of a message shown in the log */
-
-static const char *mailbox_name(const struct mailbox *mailbox)
-{
-    return actor_name(mailbox->actor);
-}
 
 /* ---- sockets ------------------------------------------------------------------------------------------------------
  */
@@ -70,18 +63,18 @@ struct mailbox *mailbox_new(enum actor actor, uint32_t shard, const struct log *
 {
     check(actor < ACTOR_COUNT && shard < SHARDS_MAX && (shard == 0 || actor == ACTOR_ws_gateway));
     struct endpoint endpoint = endpoint_of(actor, shard);
+    struct logger logger = logger_of(log, actor_name(actor));
     struct mailbox *mailbox = calloc(1, sizeof *mailbox);
     if (mailbox == NULL) {
-        log_error(log, actor_name(actor), "mailbox-failed", "reason=out-of-memory");
+        log_error(&logger, "mailbox-failed", log_reason("out of memory"));
         return NULL;
     }
     mailbox->actor = actor;
     mailbox->shard = shard;
-    mailbox->log = log;
+    mailbox->log = logger;
     mailbox->inbox = socket_new(ZMQ_PULL);
     if (mailbox->inbox == NULL || zsock_bind(mailbox->inbox, "%s", endpoint.text) < 0) {
-        log_error(log, actor_name(actor), "mailbox-failed", "endpoint=%s reason=\"%s\"", endpoint.text,
-                  zmq_strerror(errno));
+        log_error(&logger, "mailbox-failed", log_text("endpoint", endpoint.text), log_reason(zmq_strerror(errno)));
         zsock_destroy(&mailbox->inbox); /* it is not bound: mailbox_destroy must not free the name of another */
         mailbox_destroy(&mailbox);
         return NULL;
@@ -103,6 +96,7 @@ void mailbox_destroy(struct mailbox **p_mailbox)
         for (size_t shard = 0; shard < SHARDS_MAX; shard++)
             zsock_destroy(&mailbox->outboxes[actor][shard]);
     message_buffer_done(&mailbox->packed);
+    logger_done(&mailbox->log);
     free(mailbox);
     *p_mailbox = NULL;
 }
@@ -146,9 +140,8 @@ static bool mailbox_lost(struct mailbox *mailbox, enum actor actor, const struct
     bool is_news = message->type != MESSAGE_ping_actor;
     mailbox->counts.lost++;
     if (is_news && count_is_worth_a_line(mailbox->counts.lost))
-        log_warn(mailbox->log, mailbox_name(mailbox), "message-lost",
-                 "message=%s to=%s total=%" PRIu64 " reason=\"%s\"", message_name(message->type), actor_name(actor),
-                 mailbox->counts.lost, why);
+        log_warn(&mailbox->log, "message-lost", log_text("message", message_name(message->type)),
+                 log_text("to", actor_name(actor)), log_number("total", mailbox->counts.lost), log_reason(why));
     return false;
 }
 
@@ -185,9 +178,9 @@ static void mailbox_refuse(struct mailbox *mailbox, const struct message *messag
     mailbox->counts.refused++;
     if (!count_is_worth_a_line(mailbox->counts.refused))
         return;
-    char text[PRINT_MAX];
-    log_warn(mailbox->log, mailbox_name(mailbox), "message-refused", "bytes=%zu total=%" PRIu64 " reason=\"%s\" %s",
-             bytes, mailbox->counts.refused, why, message_print(message, text, sizeof text));
+    /* Its name alone: its fields may hold a token. */
+    log_warn(&mailbox->log, "message-refused", log_text("message", message_name(message->type)),
+             log_number("bytes", bytes), log_number("total", mailbox->counts.refused), log_reason(why));
 }
 
 static bool mailbox_is_addressee(const struct mailbox *mailbox, const struct message *message)

@@ -1,7 +1,6 @@
 /* hoody-tunneld: what the process needs before its actors, and the list of them. */
 #include <errno.h>
 #include <event2/buffer.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,19 +44,18 @@ static int print_help(void)
 }
 
 /* Each visitor and driver needs a descriptor: take as many as the system lets us have. false: too few to start with. */
-static bool raise_descriptor_limit(const struct log *log)
+static bool raise_descriptor_limit(struct logger *logger)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return true;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        log_warn(log, actor_name(ACTOR_supervisor), "descriptor-limit", "reason=\"%s\"", strerror(errno));
+        log_warn(logger, "descriptor-limit", log_reason(strerror(errno)));
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_MIN)
         return true;
-    log_error(log, actor_name(ACTOR_supervisor), "start-failed",
-              "reason=\"RLIMIT_NOFILE lets us have %" PRIu64 " descriptors, and we need %d\"", (uint64_t)limit.rlim_cur,
-              DESCRIPTORS_MIN);
+    log_error(logger, "start-failed", log_number("descriptors", limit.rlim_cur),
+              log_number("descriptors_min", DESCRIPTORS_MIN), log_reason("RLIMIT_NOFILE is too low"));
     return false;
 }
 
@@ -81,11 +79,12 @@ static int run(const struct options *options)
         .level = (enum log_level)options->log_level,
         .format = (enum log_format)options->log_format,
     };
-    if (!raise_descriptor_limit(&log))
+    struct logger logger = logger_of(&log, actor_name(ACTOR_supervisor));
+    if (!raise_descriptor_limit(&logger))
         return EXIT_FAILURE;
     int signal_fd = catch_signals();
     if (signal_fd < 0) {
-        log_error(&log, actor_name(ACTOR_supervisor), "start-failed", "reason=\"signalfd: %s\"", strerror(errno));
+        log_error(&logger, "start-failed", log_text("call", "signalfd"), log_reason(strerror(errno)));
         return EXIT_FAILURE;
     }
     zsys_handler_set(NULL); /* before CZMQ's first use: signals are ours */

@@ -178,6 +178,12 @@ static bool address_set(const char *text, struct option_address *value, char *re
     return true;
 }
 
+void option_address_print(const struct option_address *address, char ret_text[OPTION_ADDRESS_TEXT_MAX])
+{
+    bool has_ip6 = strchr(address->ip, ':') != NULL;
+    snprintf(ret_text, OPTION_ADDRESS_TEXT_MAX, has_ip6 ? "[%s]:%u" : "%s:%u", address->ip, (unsigned)address->port);
+}
+
 /* ---- words
  * ----------------------------------------------------------------------------------------------------------- */
 

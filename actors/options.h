@@ -16,6 +16,9 @@ struct option_address {
     char ip[INET6_ADDRSTRLEN]; /* numeric */
     uint16_t port;
 };
+enum { OPTION_ADDRESS_TEXT_MAX = INET6_ADDRSTRLEN + sizeof "[]:65535" };
+/* As the flag takes it: IP:PORT, [IP6]:PORT. */
+void option_address_print(const struct option_address *address, char ret_text[OPTION_ADDRESS_TEXT_MAX]);
 
 /* C types of the option kinds (options.def). */
 typedef bool option_flag;

@@ -6,7 +6,6 @@
  * Never knows what a session or a port is. */
 #include "supervisor.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -37,7 +36,8 @@ enum phase {
 
 struct supervisor {
     const struct options *options;
-    const struct log *log;
+    const struct log *log; /* for the actors */
+    struct logger logger;
     int signal_fd;
     struct mailbox *mailbox;
     struct running running[SUPERVISED_MAX];
@@ -76,7 +76,8 @@ static void on_actor_ponged(struct supervisor *self, const struct message_actor_
         if (running->supervised->actor != ponged->actor || running->supervised->shard != ponged->shard)
             continue;
         if (running->is_silent)
-            log_info(self->log, actor_name(ACTOR_supervisor), "actor-answers-again", "actor=%s", name_of(running));
+            log_info(&self->logger, "actor-answers-again", log_text("of", name_of(running)),
+                     log_number("shard", running->supervised->shard));
         running->last_pong_ms = now_ms;
         running->is_silent = false;
     }
@@ -86,7 +87,7 @@ static void on_drained(struct supervisor *self, const struct message_drained *dr
 {
     if (self->phase != PHASE_DRAINING)
         return;
-    log_info(self->log, actor_name(ACTOR_supervisor), "drained", "sessions_closed=%" PRIu32, drained->sessions_closed);
+    log_info(&self->logger, "drained", log_number("sessions", drained->sessions_closed));
     finish(self, EXIT_SUCCESS);
 }
 
@@ -96,13 +97,13 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
     if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || self->phase != PHASE_RUNNING)
         return;
     if (info.ssi_signo == SIGHUP) {
-        log_info(self->log, actor_name(ACTOR_supervisor), "reloading", "signal=SIGHUP");
+        log_info(&self->logger, "reloading", log_text("signal", "SIGHUP"));
         mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
         return;
     }
     uint64_t timeout_ms = self->options->drain_timeout;
-    log_info(self->log, actor_name(ACTOR_supervisor), "stopping", "signal=%s drain_timeout_ms=%" PRIu64,
-             info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", timeout_ms);
+    log_info(&self->logger, "stopping", log_text("signal", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"),
+             log_number("timeout_ms", timeout_ms));
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -123,8 +124,8 @@ static void ping_all(struct supervisor *self, uint64_t now_ms)
         uint64_t silence_ms = now_ms - running->last_pong_ms;
         if (silence_ms >= SILENCE_MAX_MS && !running->is_silent) {
             running->is_silent = true;
-            log_warn(self->log, actor_name(ACTOR_supervisor), "actor-silent", "actor=%s silence_ms=%" PRIu64,
-                     name_of(running), silence_ms);
+            log_warn(&self->logger, "actor-silent", log_text("of", name_of(running)),
+                     log_number("shard", running->supervised->shard), log_number("silence_ms", silence_ms));
         }
         ping(self, running);
     }
@@ -137,8 +138,7 @@ static uint64_t on_time(struct supervisor *self, uint64_t now_ms)
     if (now_ms >= self->next_ping_ms)
         ping_all(self, now_ms);
     if (self->phase == PHASE_DRAINING && now_ms >= self->drain_until_ms) {
-        log_warn(self->log, actor_name(ACTOR_supervisor), "drain-incomplete",
-                 "reason=\"sessions were left when time was up\"");
+        log_warn(&self->logger, "drain-incomplete", log_reason("sessions were left when time was up"));
         finish(self, EXIT_SUCCESS);
     }
     bool drain_ends_first = self->phase == PHASE_DRAINING && self->drain_until_ms < self->next_ping_ms;
@@ -188,7 +188,8 @@ static void wait_and_handle(struct supervisor *self)
     for (size_t i = 0; i < self->running_count; i++) {
         if ((items[FIRST_ACTOR + i].revents & ZMQ_POLLIN) == 0)
             continue;
-        log_error(self->log, actor_name(ACTOR_supervisor), "actor-ended", "actor=%s", name_of(&self->running[i]));
+        log_error(&self->logger, "actor-ended", log_text("of", name_of(&self->running[i])),
+                  log_number("shard", self->running[i].supervised->shard));
         finish(self, EXIT_FAILURE);
     }
 }
@@ -207,8 +208,7 @@ static bool start_one(struct supervisor *self, const struct supervised *supervis
     };
     running->thread = zactor_new(supervised->run, &running->start);
     if (running->thread == NULL) {
-        log_error(self->log, actor_name(ACTOR_supervisor), "start-failed", "actor=%s reason=\"no thread\"",
-                  name_of(running));
+        log_error(&self->logger, "start-failed", log_text("of", name_of(running)), log_reason("no thread"));
         return false;
     }
     self->running_count++;
@@ -249,19 +249,26 @@ static void stop_all(struct supervisor *self)
 int supervisor_run(const struct supervised *actors, size_t count, const struct options *options, const struct log *log,
                    int signal_fd)
 {
-    struct supervisor self = {.options = options, .log = log, .signal_fd = signal_fd, .exit_status = EXIT_FAILURE};
+    struct supervisor self = {
+        .options = options,
+        .log = log,
+        .logger = logger_of(log, actor_name(ACTOR_supervisor)),
+        .signal_fd = signal_fd,
+        .exit_status = EXIT_FAILURE,
+    };
     self.mailbox = mailbox_new(ACTOR_supervisor, 0, log);
     if (self.mailbox != NULL && start_all(&self, actors, count)) {
-        bool has_ip6 = strchr(options->listen.ip, ':') != NULL;
-        log_info(log, actor_name(ACTOR_supervisor), "ready", "listen=%s%s%s:%u pid=%d", has_ip6 ? "[" : "",
-                 options->listen.ip, has_ip6 ? "]" : "", (unsigned)options->listen.port, (int)getpid());
+        char listen[OPTION_ADDRESS_TEXT_MAX];
+        option_address_print(&options->listen, listen);
+        log_info(&self.logger, "ready", log_text("listen", listen), log_signed("pid", getpid()));
         self.next_ping_ms = monotonic_ms() + PING_INTERVAL_MS;
         while (self.phase != PHASE_DONE)
             wait_and_handle(&self);
         stop_all(&self);
-        log_info(log, actor_name(ACTOR_supervisor), "stopped", "status=%d", self.exit_status);
+        log_info(&self.logger, "stopped", log_signed("status", self.exit_status));
     }
     stop_all(&self);
     mailbox_destroy(&self.mailbox);
+    logger_done(&self.logger);
     return self.exit_status;
 }

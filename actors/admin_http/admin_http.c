@@ -11,7 +11,6 @@
 #include "admin_http.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <sys/queue.h>
 
 #include "actor.h"
@@ -59,19 +58,14 @@ TAILQ_HEAD(call_list, call);
 struct admin_http {
     const struct options *options; /* borrowed */
     struct mailbox *mailbox;       /* borrowed */
-    const struct log *log;         /* borrowed */
-    struct timespec built;         /* tv_nsec < 0: not known */
+    struct logger log;
+    struct timespec built; /* tv_nsec < 0: not known */
     struct timespec started;
     uint64_t last_ref;
     struct call_list calls; /* oldest first, so by deadline too */
     size_t call_count;
     uint64_t answers[STATUS_CLASSES];
 };
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_admin_http);
-}
 
 /* ---- answers -------------------------------------------------------------------------------------------------- */
 
@@ -99,7 +93,7 @@ static void answer_json(struct admin_http *self, struct caller caller, uint32_t 
     if (json != NULL) {
         answer(self, caller, status, JSON_TYPE, "", span_of_string(json));
     } else {
-        log_error(self->log, self_name(), "answer-failed", "reason=\"out of memory, or rows of another kind\"");
+        log_error(&self->log, "answer-failed", log_reason("out of memory, or rows of another kind"));
         answer_error(self, caller, 503, "", "the answer could not be put together");
     }
     free(json);
@@ -146,7 +140,7 @@ static struct call *call_find(struct admin_http *self, uint64_t ref, enum ask as
         if (call->ref == ref && (call->awaits & ask) != 0)
             return call;
     }
-    log_debug(self->log, self_name(), "late-answer", "ref=%" PRIu64, ref);
+    log_debug(&self->log, "late-answer", log_number("ref", ref));
     return NULL;
 }
 
@@ -262,8 +256,7 @@ static void begin_close(struct admin_http *self, struct caller caller, const str
         answer_error(self, caller, 404, "", "no such session");
     } else {
         memcpy(session.text, route->id.data, SESSION_ID_LENGTH);
-        log_info(self->log, self_name(), "close-asked", "session=%s grace_ms=%" PRIu64 " peer=%s", session.text,
-                 grace_ms, peer_ip);
+        log_info(&self->log, "close-asked", log_session(&session), log_peer(peer_ip), log_number("grace_ms", grace_ms));
         call_begin(self, caller, route, &session, grace_ms, now_ms);
     }
 }
@@ -387,7 +380,8 @@ static uint64_t on_time(void *context, uint64_t now_ms)
     struct call *call = TAILQ_FIRST(&self->calls);
     while (call != NULL && call->deadline_ms <= now_ms) {
         struct call *later = TAILQ_NEXT(call, next);
-        log_warn(self->log, self_name(), "call-timed-out", "ref=%" PRIu64 " awaits=%#x", call->ref, call->awaits);
+        log_warn(&self->log, "call-timed-out", log_session(&call->session), log_number("ref", call->ref),
+                 log_number("awaits", call->awaits));
         call_fail(self, call, "an actor did not answer in time");
         call = later;
     }
@@ -420,6 +414,7 @@ static void admin_http_destroy(void **p_self)
         later = TAILQ_NEXT(call, next);
         call_forget(self, call);
     }
+    logger_done(&self->log);
     free(self);
     *p_self = NULL;
 }
@@ -429,7 +424,7 @@ static void *admin_http_new(const struct options *options, struct mailbox *mailb
     struct admin_http *self = zmalloc(sizeof *self);
     self->options = options;
     self->mailbox = mailbox;
-    self->log = log;
+    self->log = logger_of(log, actor_name(ACTOR_admin_http));
     TAILQ_INIT(&self->calls);
     if (!process_executable_time_read(&self->built))
         self->built.tv_nsec = -1;

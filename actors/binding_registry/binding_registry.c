@@ -46,8 +46,6 @@
  * it, so that a driver who is back is told all that it holds. */
 #include "binding_registry.h"
 
-#include <inttypes.h>
-
 #include "actor.h"
 #include "binding_registry/binding_steps.h"
 #include "binding_registry/public_url.h"
@@ -55,11 +53,6 @@
 #include "metric_report.h"
 
 enum { OFFERS_PULL = false };
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_binding_registry);
-}
 
 /* ---- session-manager ----------------------------------------------------------------------------------------- */
 
@@ -103,8 +96,8 @@ static void on_release_port(struct binding_registry *self, const struct message 
     struct binding *binding = binding_table_find(self->table, release->binding);
     if (binding == NULL || binding->state != BINDING_BOUND ||
         !session_id_equals(&binding->holder->session, &release->session)) {
-        log_info(self->log, self_name(), "unbind-refused", "session=%s bind=%" PRIu32, release->session.text,
-                 release->binding.value);
+        log_info(&self->log, "unbind-refused", log_session(&release->session), log_binding(release->binding),
+                 log_reason("this session holds no binding of that id"));
         mailbox_send(self->mailbox,
                      MESSAGE_OF(unbind_refused, .shard = release->shard, .connection = release->connection,
                                 .binding = release->binding, .code = "NOT_OWNED",
@@ -172,14 +165,14 @@ static void on_resume_session(struct binding_registry *self, const struct messag
 
 /* The gateway answers each open and each close once, so an answer without its ask is our own mistake; it must not end
  * the daemon, as the port is the gateway's in any case. NULL: said in the log. */
-static struct binding *find_asked(struct binding_registry *self, struct bind_id id, const char *event,
+static struct binding *find_asked(struct binding_registry *self, struct bind_id id, const char *message,
                                   enum binding_state asked, enum binding_state or_asked)
 {
     struct binding *binding = binding_table_find(self->table, id);
     if (binding != NULL && (binding->state == asked || binding->state == or_asked))
         return binding;
-    log_warn(self->log, self_name(), "unasked", "session=%s bind=%" PRIu32 " event=%s",
-             binding != NULL ? binding->holder->session.text : "", id.value, event);
+    log_warn(&self->log, "unasked", log_session(binding != NULL ? &binding->holder->session : NULL), log_binding(id),
+             log_text("message", message));
     return NULL;
 }
 
@@ -219,8 +212,8 @@ static void on_listener_failed(struct binding_registry *self, const struct messa
     struct binding *binding = find_asked(self, failed->binding, "listener_failed", BINDING_OPENING, BINDING_ABANDONED);
     if (binding == NULL)
         return;
-    log_debug(self->log, self_name(), "listener-failed", "session=%s bind=%" PRIu32 " port=%u reason=\"%s\"",
-              binding->holder->session.text, binding->id.value, binding->port, failed->text);
+    log_debug(&self->log, "listener-failed", log_session(&binding->holder->session), log_binding(binding->id),
+              log_port(binding->port), log_reason(failed->text));
     if (binding->state == BINDING_ABANDONED)
         registry_forget(self, binding);
     else if (failed->address_in_use && binding->ports_tried > 0)
@@ -236,8 +229,8 @@ static void on_listener_closed(struct binding_registry *self, const struct messa
     struct binding *binding = find_asked(self, closed->binding, "listener_closed", BINDING_CLOSING, BINDING_CLOSING);
     if (binding == NULL)
         return;
-    log_info(self->log, self_name(), "closed", "session=%s bind=%" PRIu32 " port=%u", binding->holder->session.text,
-             binding->id.value, binding->port);
+    log_info(&self->log, "closed", log_session(&binding->holder->session), log_binding(binding->id),
+             log_port(binding->port));
     if (binding->answers_unbind)
         mailbox_send(self->mailbox, MESSAGE_OF(unbound, .shard = binding->shard, .connection = binding->connection,
                                                .binding = binding->id));
@@ -259,8 +252,8 @@ static void on_list_bindings(struct binding_registry *self, const struct message
             if (binding->state != BINDING_BOUND)
                 continue;
             if (!registry_pack_row(binding, &rows))
-                log_error(self->log, self_name(), "row-lost", "session=%s bind=%" PRIu32 " reason=out-of-memory",
-                          binding->holder->session.text, binding->id.value);
+                log_error(&self->log, "row-lost", log_session(&binding->holder->session), log_binding(binding->id),
+                          log_reason("out of memory"));
         }
     }
     mailbox_send(self->mailbox, MESSAGE_OF(bindings_listed, .ref = list->ref, .bindings = message_buffer_span(&rows)));
@@ -313,27 +306,29 @@ static void binding_registry_destroy(void **p_self)
     if (self == NULL)
         return;
     binding_table_destroy(&self->table);
+    logger_done(&self->log);
     free(self);
     *p_self = NULL;
 }
 
 static void *binding_registry_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
 {
+    struct logger logger = logger_of(log, actor_name(ACTOR_binding_registry));
     struct listen_address expose_address;
     if (!listen_address_parse(options->expose_address, &expose_address)) {
-        log_error(log, self_name(), "start-failed", "expose-address=\"%s\" reason=\"not a numeric IP address\"",
-                  options->expose_address);
+        log_error(&logger, "start-failed", log_text("expose_address", options->expose_address),
+                  log_reason("not a numeric IP address"));
         return NULL;
     }
     if (!public_url_pattern_is_valid(options->public_url_pattern)) {
-        log_error(log, self_name(), "start-failed", "public-url-pattern=\"%s\" reason=\"it has no {port}\"",
-                  options->public_url_pattern);
+        log_error(&logger, "start-failed", log_text("public_url_pattern", options->public_url_pattern),
+                  log_reason("it has no {port}"));
         return NULL;
     }
     struct binding_registry *self = zmalloc(sizeof *self);
     self->options = options;
     self->mailbox = mailbox;
-    self->log = log;
+    self->log = logger;
     self->policy = (struct port_policy){
         .offers_pull = OFFERS_PULL,
         .allows_privileged_expose = options->allow_privileged_expose,

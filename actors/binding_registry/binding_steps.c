@@ -9,17 +9,12 @@
 
 enum { RANDOM_PORTS_TRIED_MAX = 16 }; /* random ports that turn out to be somebody's, before we give up */
 
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_binding_registry);
-}
-
 /* ---- what is said -------------------------------------------------------------------------------------------- */
 
 static void say_open_listener(struct binding_registry *self, const struct binding *binding)
 {
-    log_debug(self->log, self_name(), "listener-asked", "session=%s bind=%" PRIu32 " address=%s port=%u",
-              binding->holder->session.text, binding->id.value, binding->address.ip, binding->port);
+    log_debug(&self->log, "listener-asked", log_session(&binding->holder->session), log_binding(binding->id),
+              log_text("address", binding->address.ip), log_port(binding->port));
     mailbox_send(self->mailbox, MESSAGE_OF(open_listener, .shard = binding->shard, .connection = binding->connection,
                                            .binding = binding->id, .mode = binding->mode,
                                            .address = binding->address.ip, .port = binding->port));
@@ -30,9 +25,9 @@ static void say_bound(struct binding_registry *self, const struct binding *bindi
     char url[PUBLIC_URL_MAX] = "";
     if (binding->mode == BIND_MODE_EXPOSE)
         public_url_write(self->options->public_url_pattern, binding->port, binding->id, binding->label, url);
-    log_info(self->log, self_name(), "bound", "session=%s bind=%" PRIu32 " kind=%s mode=%s address=%s port=%u",
-             binding->holder->session.text, binding->id.value, bind_kind_name(binding->kind),
-             bind_mode_name(binding->mode), binding->address.ip, binding->port);
+    log_info(&self->log, "bound", log_session(&binding->holder->session), log_binding(binding->id),
+             log_text("kind", bind_kind_name(binding->kind)), log_text("mode", bind_mode_name(binding->mode)),
+             log_text("address", binding->address.ip), log_port(binding->port));
     mailbox_send(self->mailbox, MESSAGE_OF(bound, .shard = binding->shard, .connection = binding->connection,
                                            .client_ref = binding->client_ref, .binding = binding->id,
                                            .port = binding->port, .public_url = url));
@@ -52,9 +47,8 @@ void registry_refuse(struct binding_registry *self, struct binding *binding, enu
 {
     const char *code = bind_refusal_code(refusal);
     self->refused[refusal]++;
-    log_info(self->log, self_name(), "bind-refused",
-             "session=%s bind=%" PRIu32 " code=%s port=%" PRId64 " reason=\"%s\"", binding->holder->session.text,
-             binding->id.value, code, binding->asked_port, text);
+    log_info(&self->log, "bind-refused", log_session(&binding->holder->session), log_binding(binding->id),
+             log_signed("port", binding->asked_port), log_text("code", code), log_reason(text));
     mailbox_send(self->mailbox, MESSAGE_OF(bind_refused, .shard = binding->shard, .connection = binding->connection,
                                            .client_ref = binding->client_ref, .code = code, .text = text));
     registry_forget(self, binding);
@@ -63,8 +57,8 @@ void registry_refuse(struct binding_registry *self, struct binding *binding, enu
 void registry_close(struct binding_registry *self, struct binding *binding, bool streams_may_end)
 {
     binding_table_move(self->table, binding, BINDING_CLOSING);
-    log_info(self->log, self_name(), "closing", "session=%s bind=%" PRIu32 " port=%u", binding->holder->session.text,
-             binding->id.value, binding->port);
+    log_info(&self->log, "closing", log_session(&binding->holder->session), log_binding(binding->id),
+             log_port(binding->port));
     mailbox_send(self->mailbox, MESSAGE_OF(close_listener, .shard = binding->shard, .binding = binding->id,
                                            .streams_may_end = streams_may_end));
     registry_say_counted(self, binding->holder);
@@ -121,8 +115,8 @@ static void registry_take_over(struct binding_registry *self, struct binding *bi
     char reason[REFUSAL_TEXT_MAX];
     snprintf(reason, sizeof reason, "port %u was taken over by %s", old->port,
              is_own ? "a new binding of this session" : "another session");
-    log_info(self->log, self_name(), "taken-over", "session=%s bind=%" PRIu32 " port=%u by_session=%s by_bind=%" PRIu32,
-             old_holder->session.text, old->id.value, old->port, binding->holder->session.text, binding->id.value);
+    log_info(&self->log, "taken-over", log_session(&old_holder->session), log_binding(old->id), log_port(old->port),
+             log_text("by_session", binding->holder->session.text), log_number("by_binding", binding->id.value));
     mailbox_send(self->mailbox,
                  MESSAGE_OF(transfer_listener, .shard = old->shard, .old_binding = old->id, .binding = binding->id,
                             .connection = binding->connection, .reason = reason));
@@ -231,8 +225,8 @@ void registry_decide(struct binding_registry *self, struct binding *binding)
         registry_take_over(self, binding, other);
         return;
     case OBSTACLE_SETTLES:
-        log_debug(self->log, self_name(), "waits", "session=%s port=%u for_bind=%" PRIu32,
-                  binding->holder->session.text, other->port, other->id.value);
+        log_debug(&self->log, "waits", log_session(&binding->holder->session), log_port(other->port),
+                  log_number("for_binding", other->id.value));
         return;
     case OBSTACLE_STAYS:
         break;

@@ -10,7 +10,7 @@
 struct binding_registry {
     const struct options *options;
     struct mailbox *mailbox;
-    const struct log *log;
+    struct logger log;
     struct port_policy policy;
     struct binding_table *table; /* owned */
     uint64_t refused[BIND_REFUSAL_COUNT];

@@ -1,14 +1,7 @@
 /* What the binding-registry does with all that one session holds. */
 #include "binding_registry/binding_steps.h"
 
-#include <inttypes.h>
-
 #include "check.h"
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_binding_registry);
-}
 
 /* ---- what is said -------------------------------------------------------------------------------------------- */
 
@@ -21,7 +14,7 @@ void registry_say_counted(struct binding_registry *self, const struct holder *ho
 
 void registry_say_released(struct binding_registry *self, const struct session_id *session)
 {
-    log_debug(self->log, self_name(), "session-released", "session=%s", session->text);
+    log_debug(&self->log, "session-released", log_session(session));
     mailbox_send(self->mailbox, MESSAGE_OF(session_released, .session = *session));
 }
 
@@ -43,8 +36,8 @@ static void drop_waiting(struct binding_registry *self, struct holder *holder)
         next = LIST_NEXT(binding, same_holder);
         if (binding->state != BINDING_WAITING)
             continue;
-        log_info(self->log, self_name(), "claim-dropped", "session=%s port=%" PRId64 " reason=\"its driver is gone\"",
-                 holder->session.text, binding->asked_port);
+        log_info(&self->log, "claim-dropped", log_session(&holder->session), log_signed("port", binding->asked_port),
+                 log_reason("its driver is gone"));
         binding_table_remove(self->table, binding);
     }
 }
@@ -57,8 +50,8 @@ void registry_park(struct binding_registry *self, struct holder *holder)
     const struct binding *binding;
     LIST_FOREACH(binding, &holder->bindings, same_holder)
     {
-        log_info(self->log, self_name(), "parked", "session=%s bind=%" PRIu32 " port=%u", holder->session.text,
-                 binding->id.value, binding->port);
+        log_info(&self->log, "parked", log_session(&holder->session), log_binding(binding->id),
+                 log_port(binding->port));
     }
     if (holder->count[BINDING_BOUND] > 0)
         registry_say_counted(self, holder);
@@ -92,8 +85,8 @@ static void finish_resume(struct binding_registry *self, struct holder *holder)
         mailbox_send(self->mailbox, MESSAGE_OF(adopt_listener, .shard = binding->shard, .binding = binding->id,
                                                .connection = binding->connection));
         check(registry_pack_row(binding, &rows));
-        log_info(self->log, self_name(), "resumed", "session=%s bind=%" PRIu32 " port=%u", holder->session.text,
-                 binding->id.value, binding->port);
+        log_info(&self->log, "resumed", log_session(&holder->session), log_binding(binding->id),
+                 log_port(binding->port));
     }
     mailbox_send(self->mailbox, MESSAGE_OF(session_resumed, .session = holder->session, .connection = holder->resuming,
                                            .bindings = message_buffer_span(&rows)));

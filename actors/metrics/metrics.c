@@ -11,7 +11,6 @@
  * that was reset. */
 #include "metrics.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 #include "actor.h"
@@ -52,7 +51,7 @@ struct round {
 
 struct metrics {
     struct mailbox *mailbox; /* borrowed */
-    const struct log *log;   /* borrowed */
+    struct logger log;
     struct reporter reporters[REPORTERS_MAX];
     size_t reporter_count;
     double start_seconds; /* of the process, since the epoch; NaN: not known */
@@ -60,11 +59,6 @@ struct metrics {
     struct scrapes waiting; /* for a round to begin */
     struct round rounds[ROUNDS_MAX];
 };
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_metrics);
-}
 
 /* ---- the text ------------------------------------------------------------------------------------------------- */
 
@@ -85,7 +79,7 @@ static size_t count_missing(const struct metrics *self, const struct round *roun
     return missing;
 }
 
-static void add_reports(const struct metrics *self, const struct round *round, struct metric_table *table)
+static void add_reports(struct metrics *self, const struct round *round, struct metric_table *table)
 {
     for (size_t i = 0; i < self->reporter_count; i++) {
         const struct reporter *reporter = &self->reporters[i];
@@ -93,8 +87,8 @@ static void add_reports(const struct metrics *self, const struct round *round, s
             continue;
         size_t refused = metric_table_add_rows(table, message_buffer_span(&round->samples[i]));
         if (refused > 0)
-            log_warn(self->log, self_name(), "samples-refused", "actor=%s shard=%" PRIu32 " samples=%zu",
-                     actor_name(reporter->actor), reporter->shard, refused);
+            log_warn(&self->log, "samples-refused", log_text("of", actor_name(reporter->actor)),
+                     log_number("shard", reporter->shard), log_number("samples", refused));
     }
 }
 
@@ -112,7 +106,7 @@ static void add_own(const struct metrics *self, const struct round *round, struc
 }
 
 /* The caller frees ret_text. */
-static void round_render(const struct metrics *self, const struct round *round, char **ret_text, size_t *ret_length)
+static void round_render(struct metrics *self, const struct round *round, char **ret_text, size_t *ret_length)
 {
     struct metric_table *table = metric_table_new();
     add_reports(self, round, table);
@@ -171,8 +165,8 @@ static void round_end(struct metrics *self, struct round *round)
 static void on_render_metrics(struct metrics *self, const struct message *message)
 {
     if (self->waiting.count == SCRAPES_MAX) {
-        log_warn(self->log, self_name(), "scrape-dropped", "ref=%" PRIu64 " waiting=%zu", message->render_metrics.ref,
-                 self->waiting.count);
+        log_warn(&self->log, "scrape-dropped", log_number("ref", message->render_metrics.ref),
+                 log_number("waiting", self->waiting.count));
         return;
     }
     self->waiting.refs[self->waiting.count++] = message->render_metrics.ref;
@@ -183,8 +177,8 @@ static void on_metrics_reported(struct metrics *self, const struct message *mess
     const struct message_metrics_reported *reported = &message->metrics_reported;
     struct round *round = reported->ref != 0 ? round_find(self, reported->ref) : NULL;
     if (round == NULL) {
-        log_debug(self->log, self_name(), "late-report", "ref=%" PRIu64 " actor=%" PRIu32, reported->ref,
-                  reported->actor);
+        log_debug(&self->log, "late-report", log_number("ref", reported->ref),
+                  log_text("of", actor_name((enum actor)reported->actor)), log_number("shard", reported->shard));
         return;
     }
     for (size_t i = 0; i < self->reporter_count; i++) {
@@ -206,8 +200,8 @@ static void end_due_rounds(struct metrics *self, uint64_t now_ms)
             continue;
         for (size_t reporter = 0; reporter < self->reporter_count; reporter++)
             if (!round->has_reported[reporter])
-                log_warn(self->log, self_name(), "report-missing", "actor=%s shard=%" PRIu32,
-                         actor_name(self->reporters[reporter].actor), self->reporters[reporter].shard);
+                log_warn(&self->log, "report-missing", log_text("of", actor_name(self->reporters[reporter].actor)),
+                         log_number("shard", self->reporters[reporter].shard));
         round_end(self, round);
     }
 }
@@ -249,6 +243,7 @@ static void metrics_destroy(void **p_self)
         return;
     for (size_t i = 0; i < ROUNDS_MAX; i++)
         round_clear(&self->rounds[i]);
+    logger_done(&self->log);
     free(self);
     *p_self = NULL;
 }
@@ -257,7 +252,7 @@ static void *metrics_new(const struct options *options, struct mailbox *mailbox,
 {
     struct metrics *self = zmalloc(sizeof *self);
     self->mailbox = mailbox;
-    self->log = log;
+    self->log = logger_of(log, actor_name(ACTOR_metrics));
     for (uint32_t shard = 0; shard < gateway_shards(options); shard++)
         self->reporters[self->reporter_count++] = (struct reporter){ACTOR_ws_gateway, shard};
     self->reporters[self->reporter_count++] = (struct reporter){ACTOR_session_manager, 0};

@@ -1,17 +1,11 @@
 /* Who is let in. */
 #include "session_manager/handshake.h"
 
-#include <inttypes.h>
 #include <sys/param.h>
 
 #include "check.h"
 #include "session_manager/joining.h"
 #include "session_manager/session_id.h"
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_session_manager);
-}
 
 static void refuse_hello(struct session_manager *self, const struct message_open_session *open, const char *session,
                          const struct refusal *refusal)
@@ -53,10 +47,10 @@ bool handshake_load_tokens(struct session_manager *self, char ret_why[AUTH_TOKEN
         return false;
     auth_tokens_done(&self->tokens);
     self->tokens = tokens;
-    log_info(self->log, self_name(), "tokens-loaded", "auth-token-file=\"%s\" tokens=%zu", path, tokens.count);
+    log_info(&self->log, "tokens-loaded", log_text("file", path), log_number("tokens", tokens.count));
     if (is_exposed)
-        log_warn(self->log, self_name(), "tokens-exposed",
-                 "auth-token-file=\"%s\" reason=\"other users may read or write it: chmod o= it\"", path);
+        log_warn(&self->log, "tokens-exposed", log_text("file", path),
+                 log_reason("other users may read or write it: chmod o= it"));
     return true;
 }
 
@@ -111,10 +105,9 @@ static void session_begin(struct session_manager *self, struct session *session,
     };
     liveness_begin(&session->liveness, &self->limits, now_ms);
     self->probe_at_ms = MIN(self->probe_at_ms, session->liveness.probe_at_ms);
-    log_info(self->log, self_name(), "session-opened",
-             "session=%s connection=%" PRIu64 " peer=%s protocol=%s resumed=%s bindings=%zu", session->id.text,
-             session->link.connection.value, session->link.peer, subprotocol_name(session->link.subprotocol),
-             ok.resumed ? "true" : "false", ok.resumed_bind_count);
+    log_info(&self->log, "session-opened", log_session(&session->id), log_connection(session->link.connection),
+             log_peer(session->link.peer), log_text("protocol", subprotocol_name(session->link.subprotocol)),
+             log_flag("resumed", ok.resumed), log_number("bindings", ok.resumed_bind_count));
     char *payload = hello_ok_encode(&ok);
     check(payload != NULL);
     mailbox_send(self->mailbox,

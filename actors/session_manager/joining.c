@@ -1,16 +1,10 @@
 /* Who joins a session. */
 #include "session_manager/joining.h"
 
-#include <inttypes.h>
 #include <openssl/rand.h>
 #include <sys/param.h>
 
 #include "check.h"
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_session_manager);
-}
 
 /* ---- seats and tickets --------------------------------------------------------------------------------------- */
 
@@ -48,8 +42,8 @@ void on_reissue_tickets(struct session_manager *self, const struct message *mess
     const struct message_reissue_tickets *ask = &message->reissue_tickets;
     struct session *session = session_table_find_linked(self->table, ask->connection);
     if (session == NULL || session->state != SESSION_LIVE) {
-        log_debug(self->log, self_name(), "reissue-dropped", "session=%s connection=%" PRIu64,
-                  session != NULL ? session->id.text : "", ask->connection.value);
+        log_debug(&self->log, "reissue-dropped", log_session(session != NULL ? &session->id : NULL),
+                  log_connection(ask->connection));
         return;
     }
     struct join_ticket tickets[JOIN_SEATS_MAX];
@@ -97,8 +91,8 @@ static void refuse_join(struct session_manager *self, const struct message_join_
                         const struct join_refusal *refusal)
 {
     self->refused[refusal->why]++;
-    log_info(self->log, self_name(), "join-refused", "session=%s connection=%" PRIu64 " reason=\"%s\"", session,
-             ask->connection.value, refusal->text);
+    log_info(&self->log, "join-refused", log_text("session", *session != '\0' ? session : NULL),
+             log_connection(ask->connection), log_text("code", refusal->code), log_reason(refusal->text));
     char *payload = refusal->code != NULL ? join_err_encode(refusal->code, refusal->text) : strdup("");
     check(payload != NULL);
     mailbox_send(self->mailbox, MESSAGE_OF(join_refused, .shard = ask->shard, .connection = ask->connection,
@@ -111,8 +105,8 @@ static void accept_join(struct session_manager *self, const struct message_join_
 {
     session_table_attach(self->table, session, index);
     self->joined++;
-    log_info(self->log, self_name(), "connection-joined", "session=%s connection=%" PRIu64 " index=%" PRIu32,
-             session->id.text, ask->connection.value, index);
+    log_info(&self->log, "connection-joined", log_session(&session->id), log_connection(ask->connection),
+             log_number("index", index));
     char *payload = join_ok_encode(index);
     check(payload != NULL);
     mailbox_send(self->mailbox,
@@ -172,7 +166,7 @@ void on_secondary_closed(struct session_manager *self, const struct message *mes
     if (session == NULL)
         return; /* its session's primary went before it */
     session_table_detach(self->table, session, index);
-    log_info(self->log, self_name(), "connection-left", "session=%s connection=%" PRIu64 " index=%" PRIu32,
-             session->id.text, closed->connection.value, index);
+    log_info(&self->log, "connection-left", log_session(&session->id), log_connection(closed->connection),
+             log_number("index", index));
     say_shards(self, session);
 }

@@ -51,7 +51,6 @@
  * closes whoever was on them, and what it says of them is about nothing. */
 #include "session_manager.h"
 
-#include <inttypes.h>
 #include <sys/param.h>
 
 #include "actor.h"
@@ -68,18 +67,13 @@ static const char *const refusal_names[SESSION_REFUSAL_COUNT] = {
 #undef SESSION_REFUSAL
 };
 
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_session_manager);
-}
-
 /* After the last connection that a drain waits for. */
 static void say_drained_when_empty(struct session_manager *self)
 {
     if (!self->is_draining || self->has_drained || session_table_linked(self->table) > 0)
         return;
     self->has_drained = true;
-    log_info(self->log, self_name(), "drained", "sessions=%" PRIu32, self->sessions_drained);
+    log_info(&self->log, "drained", log_number("sessions", self->sessions_drained));
     mailbox_send(self->mailbox, MESSAGE_OF(drained, .sessions_closed = self->sessions_drained));
 }
 
@@ -103,8 +97,9 @@ static void on_connection_closed(struct session_manager *self, const struct mess
     struct session *session = session_table_find_linked(self->table, closed->connection);
     if (session == NULL)
         return; /* one that was refused, or that the session left behind */
-    log_info(self->log, self_name(), "session-closed", "session=%s close=%" PRIu32 " driver_goaway=%d kit_ended=%d",
-             session->id.text, closed->close_code, closed->driver_goaway, closed->kit_ended);
+    log_info(&self->log, "session-closed", log_session(&session->id), log_connection(closed->connection),
+             log_number("close", closed->close_code), log_flag("driver_goaway", closed->driver_goaway),
+             log_flag("kit_ended", closed->kit_ended));
     if (session->state == SESSION_RELEASING) {
         session_table_unlink(self->table, session);
         session_table_move(self->table, session, SESSION_LOST);
@@ -167,6 +162,7 @@ static void drain_session(struct session_manager *self, struct session *session,
         return;
     case SESSION_PARKING:
     case SESSION_PARKED:
+        log_info(&self->log, "session-ended", log_session(&session->id), log_reason(ending->goaway_message));
         session_release(self, session, false);
         session_table_remove(self->table, session);
         return;
@@ -185,8 +181,8 @@ static void on_drain(struct session_manager *self, const struct message *message
         return; /* the first one's time runs */
     self->is_draining = true;
     self->sessions_drained = (uint32_t)session_table_linked(self->table);
-    log_info(self->log, self_name(), "draining", "sessions=%" PRIu32 " timeout_ms=%" PRIu64, self->sessions_drained,
-             message->drain.timeout_ms);
+    log_info(&self->log, "draining", log_number("sessions", self->sessions_drained),
+             log_number("timeout_ms", message->drain.timeout_ms));
     for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
         mailbox_send(self->mailbox, MESSAGE_OF(stop_accepting, .shard = shard));
     const struct ending ending = {
@@ -207,10 +203,10 @@ static void on_drain(struct session_manager *self, const struct message *message
 static void on_reload(struct session_manager *self, const struct message *message, uint64_t now_ms)
 {
     char why[AUTH_TOKENS_WHY_MAX];
-    log_info(self->log, self_name(), "reloading", "waited_ms=%" PRIu64, now_ms - MIN(now_ms, message->reload.asked_ms));
+    log_info(&self->log, "reloading", log_number("waited_ms", now_ms - MIN(now_ms, message->reload.asked_ms)));
     if (!handshake_load_tokens(self, why))
-        log_warn(self->log, self_name(), "reload-failed", "auth-token-file=\"%s\" tokens_kept=%zu reason=\"%s\"",
-                 self->options->auth_token_file, self->tokens.count, why);
+        log_warn(&self->log, "reload-failed", log_text("file", self->options->auth_token_file),
+                 log_number("tokens_kept", self->tokens.count), log_reason(why));
 }
 
 /* ---- bindings ------------------------------------------------------------------------------------------------ */
@@ -220,8 +216,8 @@ static void on_bind(struct session_manager *self, const struct message *message,
     const struct message_bind *bind = &message->bind;
     struct session *session = session_table_find_linked(self->table, bind->connection);
     if (session == NULL || session->state != SESSION_LIVE) {
-        log_debug(self->log, self_name(), "bind-dropped", "session=%s connection=%" PRIu64 " port=%" PRId64,
-                  session != NULL ? session->id.text : "", bind->connection.value, bind->port);
+        log_debug(&self->log, "bind-dropped", log_session(session != NULL ? &session->id : NULL),
+                  log_connection(bind->connection), log_signed("port", bind->port));
         return;
     }
     liveness_use(&session->liveness, now_ms);
@@ -236,8 +232,8 @@ static void on_unbind(struct session_manager *self, const struct message *messag
     const struct message_unbind *unbind = &message->unbind;
     struct session *session = session_table_find_linked(self->table, unbind->connection);
     if (session == NULL || session->is_released) {
-        log_debug(self->log, self_name(), "unbind-dropped", "session=%s connection=%" PRIu64 " bind=%" PRIu32,
-                  session != NULL ? session->id.text : "", unbind->connection.value, unbind->binding.value);
+        log_debug(&self->log, "unbind-dropped", log_session(session != NULL ? &session->id : NULL),
+                  log_binding(unbind->binding), log_connection(unbind->connection));
         return;
     }
     liveness_use(&session->liveness, now_ms);
@@ -265,7 +261,7 @@ static void on_session_released(struct session_manager *self, const struct messa
     switch (session->state) {
     case SESSION_PARKING:
     case SESSION_PARKED:
-        log_info(self->log, self_name(), "session-ended", "session=%s reason=\"it holds no ports\"", session->id.text);
+        log_info(&self->log, "session-ended", log_session(&session->id), log_reason("it holds no ports"));
         session_table_remove(self->table, session);
         return;
     case SESSION_RELEASING:
@@ -309,8 +305,7 @@ static void on_bindings_counted(struct session_manager *self, const struct messa
         return;
     session_table_move(self->table, session, SESSION_PARKED);
     self->parked++;
-    log_info(self->log, self_name(), "session-parked", "session=%s bindings=%" PRIu32, session->id.text,
-             counted->bindings);
+    log_info(&self->log, "session-parked", log_session(&session->id), log_number("bindings", counted->bindings));
     if (self->table->orphaned > self->options->max_sessions)
         session_expire(self, longest_parked(self), EXPIRY_LIMIT, now_ms);
 }
@@ -331,7 +326,7 @@ static void on_list_sessions(struct session_manager *self, const struct message 
                                      .connections_granted = session->link.connections_granted,
                                      .max_streams = (uint32_t)self->options->max_streams),
                           &rows))
-            log_error(self->log, self_name(), "row-lost", "session=%s reason=out-of-memory", session->id.text);
+            log_error(&self->log, "row-lost", log_session(&session->id), log_reason("out of memory"));
     }
     mailbox_send(self->mailbox, MESSAGE_OF(sessions_listed, .ref = message->list_sessions.ref,
                                            .orphaned_sessions = (uint32_t)self->table->orphaned,
@@ -348,8 +343,7 @@ static void on_close_session(struct session_manager *self, const struct message 
         mailbox_send(self->mailbox, MESSAGE_OF(session_closing, .ref = close->ref, .found = false));
         return;
     }
-    log_info(self->log, self_name(), "session-killed", "session=%s grace_ms=%" PRIu64, session->id.text,
-             close->grace_ms);
+    log_info(&self->log, "session-killed", log_session(&session->id), log_number("grace_ms", close->grace_ms));
     session->close_ref = close->ref;
     session->close_grace_ms = close->grace_ms;
     if (session->state == SESSION_RESUMING)
@@ -423,6 +417,7 @@ static void session_manager_destroy(void **p_self)
         return;
     session_table_destroy(&self->table);
     auth_tokens_done(&self->tokens);
+    logger_done(&self->log);
     free(self);
     *p_self = NULL;
 }
@@ -432,7 +427,7 @@ static void *session_manager_new(const struct options *options, struct mailbox *
     struct session_manager *self = zmalloc(sizeof *self);
     self->options = options;
     self->mailbox = mailbox;
-    self->log = log;
+    self->log = logger_of(log, actor_name(ACTOR_session_manager));
     self->table = session_table_new();
     self->limits = (struct liveness_limits){
         .ping_interval_ms = options->ping_interval,
@@ -442,8 +437,7 @@ static void *session_manager_new(const struct options *options, struct mailbox *
     self->probe_at_ms = UINT64_MAX;
     char why[AUTH_TOKENS_WHY_MAX];
     if (!handshake_load_tokens(self, why)) {
-        log_error(log, self_name(), "start-failed", "auth-token-file=\"%s\" reason=\"%s\"", options->auth_token_file,
-                  why);
+        log_error(&self->log, "start-failed", log_text("file", options->auth_token_file), log_reason(why));
         void *unusable = self;
         session_manager_destroy(&unusable);
         return NULL;

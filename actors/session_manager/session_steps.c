@@ -1,14 +1,7 @@
 /* What the session-manager does with one session. */
 #include "session_manager/session_steps.h"
 
-#include <inttypes.h>
-
 #include "check.h"
-
-static const char *self_name(void)
-{
-    return actor_name(ACTOR_session_manager);
-}
 
 void session_release(struct session_manager *self, struct session *session, bool streams_may_end)
 {
@@ -21,9 +14,9 @@ void session_release(struct session_manager *self, struct session *session, bool
 
 void session_end(struct session_manager *self, const struct session *session, const struct ending *ending)
 {
-    log_info(self->log, self_name(), "session-ending",
-             "session=%s close=%" PRIu32 " grace_ms=%" PRIu64 " reason=\"%s\"", session->id.text, ending->close_code,
-             ending->grace_ms, ending->goaway_message);
+    log_info(&self->log, "session-ending", log_session(&session->id), log_connection(session->link.connection),
+             log_number("close", ending->close_code), log_number("grace_ms", ending->grace_ms),
+             log_reason(ending->goaway_message));
     mailbox_send(self->mailbox, MESSAGE_OF(end_session, .shard = session->link.shard,
                                            .connection = session->link.connection, .goaway_code = ending->goaway_code,
                                            .goaway_message = ending->goaway_message, .close_code = ending->close_code,
@@ -42,8 +35,8 @@ void session_park(struct session_manager *self, struct session *session, uint64_
     }
     session->parked_ms = now_ms;
     session_table_move(self->table, session, SESSION_PARKING);
-    log_debug(self->log, self_name(), "session-parking", "session=%s grace_ms=%" PRIu64, session->id.text,
-              self->options->takeover_grace);
+    log_debug(&self->log, "session-parking", log_session(&session->id),
+              log_number("grace_ms", self->options->takeover_grace));
     mailbox_send(self->mailbox, MESSAGE_OF(park_session, .session = session->id));
 }
 
@@ -56,8 +49,8 @@ void session_resume(struct session_manager *self, struct session *session, const
                                            .close_code = 1000});
     session_table_link(self->table, session, link);
     session_table_move(self->table, session, SESSION_RESUMING);
-    log_info(self->log, self_name(), "session-resuming", "session=%s connection=%" PRIu64 " peer=%s", session->id.text,
-             link->connection.value, link->peer);
+    log_info(&self->log, "session-resuming", log_session(&session->id), log_connection(link->connection),
+             log_peer(link->peer));
     mailbox_send(self->mailbox, MESSAGE_OF(resume_session, .shard = link->shard, .connection = link->connection,
                                            .session = session->id));
 }
@@ -65,9 +58,9 @@ void session_resume(struct session_manager *self, struct session *session, const
 void session_expire(struct session_manager *self, struct session *session, enum session_expiry why, uint64_t now_ms)
 {
     check(session_is_parked(session));
-    log_info(self->log, self_name(), "session-expired", "session=%s parked_ms=%" PRIu64 " reason=\"%s\"",
-             session->id.text, now_ms - session->parked_ms,
-             why == EXPIRY_GRACE ? "its driver did not come back" : "too many sessions are parked");
+    log_info(&self->log, "session-expired", log_session(&session->id),
+             log_number("parked_ms", now_ms - session->parked_ms),
+             log_reason(why == EXPIRY_GRACE ? "its driver did not come back" : "too many sessions are parked"));
     self->expired_count[why]++;
     if (why == EXPIRY_GRACE)
         expired_sessions_add(&self->expired, &session->id, now_ms);
@@ -80,9 +73,9 @@ void session_expire(struct session_manager *self, struct session *session, enum 
 void connection_refuse(struct session_manager *self, const struct asking *asking, const struct refusal *refusal)
 {
     self->refused[refusal->why]++;
-    log_info(self->log, self_name(), "session-refused",
-             "session=%s connection=%" PRIu64 " peer=%s close=%" PRIu32 " reason=\"%s\"", asking->session,
-             asking->connection.value, asking->peer, refusal->close_code, refusal->message);
+    log_info(&self->log, "session-refused", log_text("session", *asking->session != '\0' ? asking->session : NULL),
+             log_connection(asking->connection), log_peer(asking->peer), log_number("close", refusal->close_code),
+             log_reason(refusal->message));
     mailbox_send(self->mailbox, MESSAGE_OF(session_refused, .shard = asking->shard, .connection = asking->connection,
                                            .sends_goaway = !refusal->has_no_goaway, .goaway_code = refusal->goaway_code,
                                            .goaway_message = refusal->has_no_goaway ? "" : refusal->message,

@@ -23,7 +23,7 @@ enum session_expiry { EXPIRY_GRACE, EXPIRY_LIMIT, SESSION_EXPIRY_COUNT };
 struct session_manager {
     const struct options *options;
     struct mailbox *mailbox;
-    const struct log *log;
+    struct logger log;
     struct session_table *table; /* owned */
     struct auth_tokens tokens;   /* none: no --auth-token-file, everybody is let in */
     struct expired_sessions expired;

@@ -33,7 +33,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct base_listener *base = arg;
-    listener_shed(base->gateway, listener);
+    listener_shed(base->gateway, listener, NULL, (struct bind_id){0});
     evconnlistener_disable(listener);
     struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
     event_add(base->accept_again, &pause);
@@ -49,8 +49,10 @@ struct base_listener *base_listener_new(struct gateway *gateway)
     base->accept_again = evtimer_new(gateway->loop, on_accept_again, base);
     base->listener = listener_open(gateway, address->ip, address->port, on_accept, base, 0);
     if (!base->listener || !base->accept_again) {
-        GATEWAY_LOG(gateway, LOG_LEVEL_ERROR, "listen-failed", "cannot listen on %s:%u: %s", address->ip, address->port,
-                    strerror(errno));
+        const char *reason = strerror(errno);
+        char listen[OPTION_ADDRESS_TEXT_MAX];
+        option_address_print(address, listen);
+        log_error(&gateway->log, "listen-failed", log_text("listen", listen), log_reason(reason));
         base_listener_destroy(&base);
         return NULL;
     }

@@ -17,10 +17,21 @@ static struct binding *find(struct gateway *gateway, struct bind_id id)
     return id_table_find(gateway->bindings, id.value);
 }
 
+static struct tunnel_session *connection_session(const struct gateway *gateway, struct connection_id id)
+{
+    struct driver_connection *connection = id_table_find(gateway->drivers, id.value);
+    return connection ? connection->session : NULL;
+}
+
 struct tunnel_session *binding_session(const struct binding *binding)
 {
-    struct driver_connection *connection = id_table_find(binding->gateway->drivers, binding->owner.value);
-    return connection ? connection->session : NULL;
+    return connection_session(binding->gateway, binding->owner);
+}
+
+static void remember_session(struct binding *binding)
+{
+    const struct tunnel_session *session = binding_session(binding);
+    binding->session = session ? session->id : (struct session_id){0};
 }
 
 /* ---- birth and death ---- */
@@ -78,7 +89,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct binding *binding = arg;
-    listener_shed(binding->gateway, listener);
+    listener_shed(binding->gateway, listener, &binding->session, binding_id(binding));
     evconnlistener_disable(listener);
     struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
     event_add(binding->accept_again, &pause);
@@ -89,8 +100,10 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 static void report_failure(struct gateway *gateway, const struct message_open_listener *open, int error,
                            const char *text)
 {
-    GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "listen-failed", "bind=%u address=%s port=%u reason=\"%s\"",
-                open->binding.value, open->address, open->port, text);
+    const struct tunnel_session *session = connection_session(gateway, open->connection);
+    log_warn(&gateway->log, "listen-failed", log_session(session ? &session->id : NULL), log_binding(open->binding),
+             log_connection(open->connection), log_text("address", open->address), log_number("port", open->port),
+             log_reason(text));
     mailbox_send(gateway->mailbox, MESSAGE_OF(listener_failed, .shard = gateway->shard, .binding = open->binding,
                                               .address_in_use = error == EADDRINUSE, .text = text));
 }
@@ -106,6 +119,7 @@ void binding_open(struct gateway *gateway, const struct message_open_listener *o
     binding->gateway = gateway;
     binding->id = open->binding.value;
     binding->owner = open->connection;
+    remember_session(binding);
     TAILQ_INIT(&binding->visitors);
     binding->accept_again = evtimer_new(gateway->loop, on_accept_again, binding);
     if (binding->accept_again)
@@ -157,6 +171,7 @@ void binding_transfer(struct gateway *gateway, const struct message_transfer_lis
     id_table_remove(gateway->bindings, binding->id);
     binding->id = transfer->binding.value;
     binding->owner = transfer->connection;
+    remember_session(binding);
     binding->is_served = false; /* what a visitor has pipelined behind a lost request waits for the new owner */
     id_table_add(gateway->bindings, &binding->id, binding);
     struct visitor *next = NULL;

@@ -15,6 +15,7 @@ struct binding {
     struct gateway *gateway;
     uint64_t id;                     /* bind id, as a key */
     struct connection_id owner;      /* the connection of the session that serves it */
+    struct session_id session;       /* whose it was when last seen, also while parked: for the log */
     struct evconnlistener *listener; /* NULL: the port is closed, the last visitors finish their exchanges */
     uint16_t port;
     bool is_served; /* its owner was told that it is bound: requests may become streams; before, visitors wait */
@@ -37,6 +38,11 @@ void binding_destroy_all(struct gateway *gateway);
 
 /* The live session that serves it; NULL: none now. */
 struct tunnel_session *binding_session(const struct binding *binding);
+static inline struct bind_id binding_id(const struct binding *binding)
+{
+    return (struct bind_id){(uint32_t)binding->id};
+}
+
 /* A visitor is gone. */
 void binding_remove_visitor(struct binding *binding, struct visitor *visitor);
 

@@ -21,6 +21,12 @@ enum {
     PING_TOKEN_BYTES = 8,
 };
 
+/* NULL: it has no session. */
+static const struct session_id *session_id_of(const struct driver_connection *connection)
+{
+    return connection->session ? &connection->session->id : NULL;
+}
+
 static size_t output_length(const struct driver_connection *connection)
 {
     return evbuffer_get_length(bufferevent_get_output(connection->socket));
@@ -97,8 +103,8 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
         STAILQ_INIT(&connection->revocations);
     }
     if (!connection || !connection_init(connection, *p_socket, bearer)) {
-        GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", peer,
-                    connection ? "out of memory" : "too many connections without HELLO");
+        log_warn(&gateway->log, "driver-refused", log_peer(peer),
+                 log_reason(connection ? "out of memory" : "too many connections without HELLO"));
         if (connection)
             bury_connection(connection);
         tcp_socket_linger(gateway, p_socket, GOODBYE_LINGER_MS);
@@ -297,10 +303,9 @@ void driver_connection_end(struct driver_connection *connection, bool sends_goaw
 {
     if (connection->phase == DRIVER_CLOSING || connection->phase == DRIVER_GONE)
         return;
-    GATEWAY_LOG(connection->gateway, LOG_LEVEL_INFO, "driver-ended",
-                "session=%s peer=%s code=%d close=%u reason=\"%s\"",
-                connection->session ? connection->session->id.text : "", connection->peer, (int)code, close_code,
-                message ? message : "");
+    log_info(&connection->gateway->log, "driver-ended", log_session(session_id_of(connection)),
+             log_connection((struct connection_id){connection->id}), log_peer(connection->peer),
+             log_number("code", code), log_number("close", close_code), log_reason(message));
     detach(connection, close_code, ending);
     if (sends_goaway)
         driver_connection_send_goaway(connection, code, message ? message : error_code_text(code));
@@ -321,7 +326,8 @@ void driver_connection_fail(struct driver_connection *connection, enum error_cod
 static void refuse_silently(struct driver_connection *connection, enum driver_drop reason, const char *why)
 {
     connection->gateway->counts.handshakes_dropped[reason]++;
-    GATEWAY_LOG(connection->gateway, LOG_LEVEL_WARN, "driver-refused", "peer=%s reason=\"%s\"", connection->peer, why);
+    log_warn(&connection->gateway->log, "driver-refused", log_connection((struct connection_id){connection->id}),
+             log_peer(connection->peer), log_reason(why));
     detach(connection, WEBSOCKET_CLOSE_ABNORMAL, DRIVER_ENDED_BY_KIT);
     let_go(connection);
 }

@@ -65,7 +65,7 @@ struct gateway_counts {
 struct gateway {
     uint32_t shard;
     const struct options *options;
-    const struct log *log;
+    struct logger log;
     struct mailbox *mailbox;
     struct event_base *loop;
 
@@ -116,7 +116,5 @@ static inline struct timeval gateway_timeval(uint64_t ms)
 {
     return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 }
-
-#define GATEWAY_LOG(gateway, level, event, ...) log_line((gateway)->log, level, "ws-gateway", event, __VA_ARGS__)
 
 #endif

@@ -70,7 +70,8 @@ static unsigned shed(int listener_fd)
     return count;
 }
 
-void listener_shed(struct gateway *gateway, struct evconnlistener *listener)
+void listener_shed(struct gateway *gateway, struct evconnlistener *listener, const struct session_id *session,
+                   struct bind_id binding)
 {
     int error = EVUTIL_SOCKET_ERROR();
     unsigned count = 0;
@@ -81,6 +82,6 @@ void listener_shed(struct gateway *gateway, struct evconnlistener *listener)
         gateway->spare_fd = listener_open_spare();
         gateway->counts.connections_shed += count;
     }
-    GATEWAY_LOG(gateway, LOG_LEVEL_WARN, "accept-failed", "port=%u closed=%u reason=\"%s\"", listener_port(listener),
-                count, strerror(error));
+    log_warn(&gateway->log, "accept-failed", log_session(session), log_binding(binding),
+             log_port(listener_port(listener)), log_number("closed", count), log_reason(strerror(error)));
 }

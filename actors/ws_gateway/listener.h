@@ -13,8 +13,9 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
                                      evconnlistener_cb on_accepted, void *arg, unsigned extra_flags);
 /* accept failed. When the process is out of descriptors, what waits in the queue is taken with the spare one and
  * closed: no peer waits for ever. The caller pauses the listener after it: the loop must not spin on a queue that it
- * cannot empty. */
-void listener_shed(struct gateway *gateway, struct evconnlistener *listener);
+ * cannot empty. `session` and `binding` are those of the port, for the log. */
+void listener_shed(struct gateway *gateway, struct evconnlistener *listener, const struct session_id *session,
+                   struct bind_id binding);
 /* A descriptor to do without when there is no other. -1: even that cannot be had. */
 int listener_open_spare(void);
 /* The port it really listens on. */

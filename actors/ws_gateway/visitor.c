@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "binding.h"
 #include "driver_connection.h"
@@ -27,6 +28,9 @@ static void bury_visitor(void *object)
 /* The socket has been given away, closed or aborted. */
 static void forget(struct visitor *visitor)
 {
+    /* A request whose head will never be whole is one too. */
+    if (visitor->phase == VISITOR_IDLE && http_reader_in_message(visitor->reader))
+        visitor_record_begin(visitor, NULL);
     visitor_record_because(visitor, "aborted");
     visitor_record_end(visitor);
     visitor->phase = VISITOR_GONE;
@@ -67,14 +71,18 @@ static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 
 /* Sockets of visitors being refused live from the reserve, not from the budget. */
-static void refuse_connection(struct gateway *gateway, evutil_socket_t fd)
+static void refuse_connection(const struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
 {
+    static const char text[] = "no file descriptors left";
+    struct gateway *gateway = binding->gateway;
     struct http_answer_request request = {.version_minor = 1};
     struct bufferevent *socket = tcp_socket_new(gateway->loop, fd);
     if (!socket)
         return;
-    http_answer_own(request, 503, "Retry-After: 1\r\n", "no file descriptors left", true,
-                    bufferevent_get_output(socket));
+    char peer_text[ADDRESS_TEXT_MAX];
+    address_print(peer, peer_text);
+    visitor_record_unheard(binding, peer_text, 503, strlen(text), text);
+    http_answer_own(request, 503, "Retry-After: 1\r\n", text, true, bufferevent_get_output(socket));
     tcp_socket_linger(gateway, &socket, REFUSAL_LINGER_MS);
 }
 
@@ -91,7 +99,7 @@ void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct so
 {
     struct gateway *gateway = binding->gateway;
     if (!gateway_take_permit(gateway)) {
-        refuse_connection(gateway, fd);
+        refuse_connection(binding, fd, peer);
         return;
     }
     struct visitor *visitor = calloc(1, sizeof *visitor);
@@ -223,6 +231,9 @@ static void on_end_of_input(struct visitor *visitor)
 {
     switch (visitor->phase) {
     case VISITOR_IDLE:
+        visitor_record_because(visitor, "the visitor has left");
+        visitor_close(visitor);
+        break;
     case VISITOR_DISCARDING:
         visitor_close(visitor);
         break;

@@ -79,6 +79,8 @@ void visitor_read(struct visitor *visitor);
 void visitor_settle(struct visitor *visitor);
 /* An answer of the kit's own, text/plain; ends the exchange. Takes no stream: reset it before. */
 void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text);
+/* The same, for a request that is not served: the text is the reason in the access log too. */
+void visitor_refuse(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text);
 /* The visitor's fault, or nobody's answer: that status when no head went out yet, else an abort. */
 void visitor_fail_exchange(struct visitor *visitor, uint16_t status, const char *text);
 

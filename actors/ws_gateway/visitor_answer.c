@@ -1,6 +1,7 @@
 /* What a visitor gets back: the stream's events, turned into an HTTP answer. */
 #include <event2/buffer.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "driver_connection.h"
 #include "tunnel_session.h"
@@ -20,8 +21,15 @@ void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *ex
     answer->status = status;
     answer->keeps_alive = keeps_alive;
     visitor->answer_ended = true;
+    visitor->record.sent_bytes += answer->request.is_head ? 0 : strlen(text);
     visitor_record_answered(visitor);
     visitor_settle(visitor);
+}
+
+void visitor_refuse(struct visitor *visitor, uint16_t status, const char *extra_fields, const char *text)
+{
+    visitor_record_because(visitor, text);
+    visitor_answer_own(visitor, status, extra_fields, text);
 }
 
 static void become_upgraded(struct visitor *visitor)
@@ -74,7 +82,8 @@ static void on_data(void *arg, struct evbuffer *bytes)
         stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
         return;
     }
-    visitor->record.sent_bytes += evbuffer_get_length(bytes);
+    if (visitor->answer.framing != ANSWER_NO_BODY)
+        visitor->record.sent_bytes += evbuffer_get_length(bytes);
     enum http_answer_verdict verdict = http_answer_body(&visitor->answer, bytes, visitor_output(visitor));
     evbuffer_drain(bytes, evbuffer_get_length(bytes));
     stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));
@@ -105,14 +114,14 @@ static void on_end(void *arg)
 }
 
 /* Printable ASCII only: the reason comes from the driver. */
-static void describe_reset(uint32_t code, struct span reason, char *ret_text, size_t capacity)
+static void describe_reset(const char *what, uint32_t code, struct span reason, char *ret_text, size_t capacity)
 {
     char shown[REASON_SHOWN_MAX + 1];
     size_t length = reason.length < REASON_SHOWN_MAX ? reason.length : REASON_SHOWN_MAX;
     for (size_t i = 0; i < length; i++)
         shown[i] = (char)(reason.data[i] >= 0x20 && reason.data[i] < 0x7F ? reason.data[i] : '?');
     shown[length] = '\0';
-    (void)snprintf(ret_text, capacity, "the tunnel gave no answer: %s", length > 0 ? shown : error_code_text(code));
+    (void)snprintf(ret_text, capacity, "%s: %s", what, length > 0 ? shown : error_code_text(code));
 }
 
 static void on_reset(void *arg, uint32_t code, struct span reason)
@@ -127,14 +136,16 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
         visitor_set_deadline(visitor, false);
         return;
     }
-    visitor_record_because(visitor, error_code_text(code));
-    if (visitor->answer.head_written) {
+    char text[REASON_SHOWN_MAX + 64];
+    bool was_answered = visitor->answer.head_written;
+    describe_reset(was_answered ? "the tunnel cut the answer" : "the tunnel gave no answer", code, reason, text,
+                   sizeof text);
+    if (was_answered) {
+        visitor_record_because(visitor, text);
         visitor_abort(visitor);
         return;
     }
-    char text[REASON_SHOWN_MAX + 64];
-    describe_reset(code, reason, text, sizeof text);
-    visitor_answer_own(visitor, 502, "", text);
+    visitor_refuse(visitor, 502, "", text);
     visitor_read(visitor);
 }
 

@@ -70,6 +70,7 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
         break;
     case DEADLINE_HEAD:
         visitor->phase = VISITOR_EXCHANGE;
+        visitor_record_begin(visitor, NULL);
         http_answer_init(&visitor->answer, (struct http_answer_request){.version_minor = 1});
         visitor_fail_exchange(visitor, 408, "the request's head did not arrive in time");
         break;
@@ -86,6 +87,7 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
         visitor_fail_exchange(visitor, 504, "the service behind the tunnel did not answer in time");
         break;
     case DEADLINE_HALF_CLOSED:
+        visitor_record_because(visitor, "half-closed and idle");
         stream_reset(&visitor->stream, CODE_IDLE_TIMEOUT, "half-closed and idle");
         visitor_close(visitor);
         break;

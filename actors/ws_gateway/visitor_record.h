@@ -1,32 +1,49 @@
-/* What is remembered of an exchange for the access log and the histograms. */
+/* What is remembered of an exchange for the access log and the histograms. A line is written for each request: served
+ * or refused, whole or not. */
 #ifndef HOODY_ACTORS_VISITOR_RECORD_H
 #define HOODY_ACTORS_VISITOR_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ids.h"
 
-struct visitor;
+struct binding;
 struct http_head;
+struct visitor;
+
+enum { METHOD_SHOWN_MAX = 31 /* bytes; llhttp knows none so long */ };
 
 struct visitor_record {
+    uint64_t came_ms; /* the request's first byte was read; 0: none yet */
+    char *reason;     /* why it will end; owned; NULL: not said, or no access log */
+
     bool is_open;
-    struct session_id session; /* none: nobody served the port */
-    char *request;             /* method and target for the access log; owned, NULL when that is off */
-    uint64_t began_ms;
-    uint64_t answered_ms;    /* the final head was written; 0: none yet */
-    uint64_t received_bytes; /* body as framed, from the visitor */
-    uint64_t sent_bytes;     /* body, to the visitor */
-    const char *reason;      /* static: why it ended; NULL: it was complete */
+    bool has_head; /* false: it was broken, late, or cut short, and counts in no histogram */
+    /* As they were when it began: a port may change hands meanwhile. */
+    struct session_id session; /* none: nobody has served the port yet */
+    struct bind_id binding;
+    char method[METHOD_SHOWN_MAX + 1]; /* "-": never known */
+    char *target;                      /* for the access log; owned; NULL: not known, or no access log */
+    unsigned status;                   /* of the final head; 0: none was written */
+    uint64_t answered_ms;              /* the final head was written; 0: none yet */
+    uint64_t received_bytes;           /* body as framed, from the visitor */
+    uint64_t sent_bytes;               /* body, to the visitor */
 };
 
+/* Bytes of a request are at hand: it begins, unless it has. */
+void visitor_record_arrive(struct visitor *visitor);
+/* `head` is NULL when there will be none. */
 void visitor_record_begin(struct visitor *visitor, const struct http_head *head);
 /* The final head was written. */
 void visitor_record_answered(struct visitor *visitor);
-/* Why the exchange will end, unless something said so before. `reason` is static. */
+/* Why the exchange will end, unless something said so before. `reason` is copied. */
 void visitor_record_because(struct visitor *visitor, const char *reason);
-/* Counts it, and writes its line with --access-log. Does nothing when none is open. */
+/* Counts it, and writes its line with --access-log. Without an open one: forgets what was remembered. */
 void visitor_record_end(struct visitor *visitor);
+/* The line of a connection that was answered unheard. */
+void visitor_record_unheard(const struct binding *binding, const char *peer, unsigned status, size_t sent_bytes,
+                            const char *reason);
 
 #endif

@@ -27,17 +27,17 @@ static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
 {
     switch (refusal) {
     case STREAM_TOO_MANY:
-        visitor_answer_own(visitor, 503, "Retry-After: 1\r\n", "max streams exceeded");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "max streams exceeded");
         break;
     case STREAM_SESSION_ENDING:
         visitor->must_close = true;
-        visitor_answer_own(visitor, 503, "Retry-After: 5\r\n", "the tunnel is closing");
+        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel is closing");
         break;
     case STREAM_DRIVER_STALLED:
-        visitor_answer_own(visitor, 503, "Retry-After: 1\r\n", "the tunnel's driver is not reading");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "the tunnel's driver is not reading");
         break;
     case STREAM_NO_MEMORY:
-        visitor_answer_own(visitor, 503, "Retry-After: 1\r\n", "out of memory");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "out of memory");
         break;
     case STREAM_REFUSAL_COUNT:
         break;
@@ -79,7 +79,7 @@ static void open_stream(struct visitor *visitor, struct tunnel_session *session,
     if (evbuffer_get_length(payload) > FRAME_PAYLOAD_MAX) {
         evbuffer_free(payload);
         visitor->must_close = true;
-        visitor_answer_own(visitor, 431, "", "the request's head is too large for the tunnel");
+        visitor_refuse(visitor, 431, "", "the request's head is too large for the tunnel");
         return;
     }
     enum stream_refusal refusal = STREAM_NO_MEMORY;
@@ -117,7 +117,7 @@ static void begin_exchange(struct visitor *visitor)
     if (session)
         open_stream(visitor, session, head);
     else
-        visitor_answer_own(visitor, 503, "Retry-After: 5\r\n", "the tunnel's driver is away");
+        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel's driver is away");
 }
 
 static void refuse_broken(struct visitor *visitor)
@@ -125,6 +125,7 @@ static void refuse_broken(struct visitor *visitor)
     struct http_error error = http_reader_error(visitor->reader);
     if (visitor->phase == VISITOR_IDLE) {
         visitor->phase = VISITOR_EXCHANGE;
+        visitor_record_begin(visitor, NULL);
         http_answer_init(&visitor->answer, (struct http_answer_request){.version_minor = 1});
     }
     if (visitor->phase == VISITOR_DISCARDING)
@@ -143,6 +144,8 @@ static bool read_head(struct visitor *visitor)
 {
     if (!visitor->binding->is_served || !takes_its_answers(visitor))
         return false;
+    if (evbuffer_get_length(input_of(visitor)) > 0)
+        visitor_record_arrive(visitor);
     switch (http_reader_read(visitor->reader, input_of(visitor), NULL, 0)) {
     case HTTP_HEAD:
         begin_exchange(visitor);

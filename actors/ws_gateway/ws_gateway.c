@@ -457,7 +457,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     struct gateway *gateway = &self->gateway;
     gateway->shard = start->shard;
     gateway->options = start->options;
-    gateway->log = start->log;
+    gateway->log = logger_of(start->log, actor_name(ACTOR_ws_gateway));
     gateway->accepting = true;
     gateway->spare_fd = listener_open_spare();
     gateway->fd_permits = fd_budget(start->options);
@@ -512,6 +512,7 @@ static void gateway_done(struct ws_gateway *self)
     zhashx_destroy(&gateway->base_connections);
     zhashx_destroy(&gateway->bindings);
     mailbox_destroy(&gateway->mailbox);
+    logger_done(&gateway->log);
     if (gateway->loop)
         event_base_free(gateway->loop);
     free(gateway->trusted);
