@@ -272,11 +272,15 @@ static void on_report_metrics(struct binding_registry *self, const struct messag
         metric_report_add(&report, METRIC_bindings_active, pairs[mode], (double)self->table->bound[mode]);
         metric_report_add(&report, METRIC_parked_bindings, pairs[mode], (double)self->table->parked[mode]);
     }
+    uint64_t refused = 0;
     for (unsigned i = 0; i < BIND_REFUSAL_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "code=\"%s\"", bind_refusal_code((enum bind_refusal)i));
         metric_report_add(&report, METRIC_binds_refused_total, labels, (double)self->refused[i]);
+        refused += self->refused[i];
     }
+    metric_report_add(&report, METRIC_binds_total, "result=\"bound\"", (double)self->granted);
+    metric_report_add(&report, METRIC_binds_total, "result=\"refused\"", (double)refused);
     metric_report_add_mailbox(&report, self->mailbox, ACTOR_binding_registry);
     metric_report_send(&report, self->mailbox, ACTOR_binding_registry, 0, ask->ref);
 }

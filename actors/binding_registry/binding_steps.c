@@ -22,6 +22,7 @@ static void say_open_listener(struct binding_registry *self, const struct bindin
 
 static void say_bound(struct binding_registry *self, const struct binding *binding)
 {
+    self->granted++;
     char url[PUBLIC_URL_MAX] = "";
     if (binding->mode == BIND_MODE_EXPOSE)
         public_url_write(self->options->public_url_pattern, binding->port, binding->id, binding->label, url);

@@ -13,6 +13,7 @@ struct binding_registry {
     struct logger log;
     struct port_policy policy;
     struct binding_table *table; /* owned */
+    uint64_t granted;            /* BIND_OKs, takeovers among them */
     uint64_t refused[BIND_REFUSAL_COUNT];
 };
 

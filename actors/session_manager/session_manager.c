@@ -361,6 +361,7 @@ static void on_report_metrics(struct session_manager *self, const struct message
 {
     (void)now_ms;
     struct metric_report report = {0};
+    uint64_t refused = 0;
     metric_report_add(&report, METRIC_sessions_active, "", (double)self->table->listed);
     metric_report_add(&report, METRIC_sessions_opened_total, "", (double)self->opened);
     metric_report_add(&report, METRIC_sessions_orphaned, "", (double)self->table->orphaned);
@@ -376,7 +377,12 @@ static void on_report_metrics(struct session_manager *self, const struct message
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);
         metric_report_add(&report, METRIC_sessions_refused_total, labels, (double)self->refused[i]);
+        refused += self->refused[i];
     }
+    metric_report_add(&report, METRIC_handshakes_total, "result=\"opened\"", (double)self->opened);
+    metric_report_add(&report, METRIC_handshakes_total, "result=\"resumed\"", (double)self->resumed);
+    metric_report_add(&report, METRIC_handshakes_total, "result=\"joined\"", (double)self->joined);
+    metric_report_add(&report, METRIC_handshakes_total, "result=\"refused\"", (double)refused);
     metric_report_add_mailbox(&report, self->mailbox, ACTOR_session_manager);
     metric_report_send(&report, self->mailbox, ACTOR_session_manager, 0, message->report_metrics.ref);
 }

@@ -106,10 +106,12 @@ static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const struct sockaddr *peer)
 {
     if (!gateway_trusts(gateway, peer)) {
+        gateway->counts.base_refused[BASE_UNTRUSTED_SOURCE]++;
         refuse_connection(gateway, fd, 403, "");
         return;
     }
     if (zhashx_size(gateway->base_connections) >= API_CONNECTIONS_MAX + gateway->options->max_pre_auth_connections) {
+        gateway->counts.base_refused[BASE_TOO_MANY]++;
         refuse_connection(gateway, fd, 503, "too many connections");
         return;
     }
@@ -224,26 +226,33 @@ static void upgrade(struct base_connection *connection, const struct tunnel_hand
     forget(connection);
 }
 
+static void refuse_upgrade(struct base_connection *connection, enum base_refusal refusal, uint16_t status,
+                           const char *fields, const char *text)
+{
+    connection->gateway->counts.base_refused[refusal]++;
+    refuse(connection, status, fields, text);
+}
+
 static void on_connect_request(struct base_connection *connection, const struct http_head *head)
 {
     const struct options *options = connection->gateway->options;
     const struct http_field *origin = http_head_field(head, "origin");
     if (!browser_guard_admits_host(head->host, connection->peer_is_loopback, options->admin_hosts.items,
                                    options->admin_hosts.count)) {
-        refuse(connection, 403, "", "this Host is not served here; name it with --admin-host\n");
+        refuse_upgrade(connection, BASE_HOST, 403, "", "this Host is not served here; name it with --admin-host\n");
         return;
     }
     if (origin &&
         !browser_guard_admits_origin(origin->value, options->allowed_origins.items, options->allowed_origins.count)) {
-        refuse(connection, 403, "", "this Origin may not connect; name it with --allow-origin\n");
+        refuse_upgrade(connection, BASE_ORIGIN, 403, "", "this Origin may not connect; name it with --allow-origin\n");
         return;
     }
     struct tunnel_handshake handshake;
     tunnel_handshake_check(head, &handshake);
     if (handshake.status != 101)
-        refuse(connection, handshake.status, handshake.fields, handshake.text);
+        refuse_upgrade(connection, BASE_BAD_HANDSHAKE, handshake.status, handshake.fields, handshake.text);
     else if (!connection->gateway->accepting)
-        refuse(connection, 503, "Retry-After: 5\r\n", "the kit is shutting down\n");
+        refuse_upgrade(connection, BASE_DRAINING, 503, "Retry-After: 5\r\n", "the kit is shutting down\n");
     else
         upgrade(connection, &handshake, tunnel_handshake_bearer(head));
 }

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "mailbox.h"
 #include "options.h"
+#include "session_payloads.h"
 
 struct binding;
 struct driver_connection;
@@ -21,12 +22,17 @@ struct lingering;
 struct stream;
 struct visitor;
 
-/* Why a visitor's request got no stream. */
+/* Why a visitor got no stream. */
 enum stream_refusal {
     STREAM_TOO_MANY,
     STREAM_SESSION_ENDING,
     STREAM_DRIVER_STALLED,
     STREAM_NO_MEMORY,
+    STREAM_DRIVER_AWAY,    /* the session is parked */
+    STREAM_NO_DESCRIPTOR,  /* the budget is used up: the connection was refused before its request */
+    STREAM_BAD_REQUEST,    /* what two parsers could take differently, or is no HTTP/1.x */
+    STREAM_HEAD_TOO_LARGE, /* for STREAM_OPEN */
+    STREAM_HEAD_TOO_SLOW,
     STREAM_REFUSAL_COUNT,
 };
 
@@ -39,18 +45,36 @@ enum driver_drop {
     DRIVER_DROP_COUNT,
 };
 
+/* Why a caller of the base port was refused before it was a driver or asked the API. */
+enum base_refusal {
+    BASE_UNTRUSTED_SOURCE,
+    BASE_TOO_MANY,
+    BASE_HOST, /* of an upgrade: the API counts its own */
+    BASE_ORIGIN,
+    BASE_BAD_HANDSHAKE,
+    BASE_DRAINING,
+    BASE_REFUSAL_COUNT,
+};
+
 enum { GATEWAY_RESET_CODES = 16, GATEWAY_ANSWER_CLASSES = 6 };
+
+/* DATA of streams, and its payload bytes. */
+struct gateway_traffic {
+    uint64_t bytes_to_drivers;
+    uint64_t bytes_to_visitors;
+    uint64_t frames_to_drivers;
+    uint64_t frames_to_visitors;
+};
 
 struct gateway_counts {
     uint64_t streams_opened;
     uint64_t streams_active;
-    uint64_t bytes_to_drivers; /* DATA payload */
-    uint64_t bytes_to_visitors;
-    uint64_t frames_to_drivers; /* DATA */
-    uint64_t frames_to_visitors;
-    uint64_t blocked_ms;                            /* streams with bytes to send and no credit, added up */
+    struct gateway_traffic traffic[BIND_MODE_OTHER]; /* by enum bind_mode */
+    uint64_t stream_blocked_ms;  /* streams with bytes to send and no credit of their own, added up */
+    uint64_t session_blocked_ms; /* sessions with bytes to send and no credit, added up */
     uint64_t streams_refused[STREAM_REFUSAL_COUNT]; /* by enum stream_refusal */
     uint64_t handshakes_dropped[DRIVER_DROP_COUNT]; /* by enum driver_drop */
+    uint64_t base_refused[BASE_REFUSAL_COUNT];      /* by enum base_refusal */
     uint64_t resets_sent[GATEWAY_RESET_CODES];
     uint64_t resets_received[GATEWAY_RESET_CODES];
     uint64_t answers[GATEWAY_ANSWER_CLASSES]; /* by hundreds of the status */

@@ -90,10 +90,8 @@ static void on_window(struct tunnel_session *session, struct stream *stream, str
     } else if (header.stream != 0) {
         if (stream)
             (void)stream_grow_send_window(stream, increment);
-    } else if (!send_window_grow(&session->send, increment)) {
+    } else if (!tunnel_session_grow_send_window(session, increment)) {
         driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "the session's window grew beyond 2^31-1");
-    } else if (tunnel_session_has_ready(session)) {
-        driver_connection_mark_unflushed(session->primary);
     }
 }
 

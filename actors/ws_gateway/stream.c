@@ -81,10 +81,15 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     return stream;
 }
 
+static struct gateway_traffic *traffic_of(struct stream *stream)
+{
+    return &stream->session->gateway->counts.traffic[stream->events->mode];
+}
+
 static void unblock(struct stream *stream)
 {
     if (stream->blocked_since_ms != 0)
-        stream->session->gateway->counts.blocked_ms += monotonic_ms() - stream->blocked_since_ms;
+        stream->session->gateway->counts.stream_blocked_ms += monotonic_ms() - stream->blocked_since_ms;
     stream->blocked_since_ms = 0;
 }
 
@@ -213,12 +218,12 @@ uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
         used = send_window_take(&stream->send, want);
     if (used > 0) {
         frame_batch_add_data(batch_of(stream), wire_id(stream), stream->outgoing, used);
-        stream->session->gateway->counts.bytes_to_drivers += used;
-        stream->session->gateway->counts.frames_to_drivers++;
+        traffic_of(stream)->bytes_to_drivers += used;
+        traffic_of(stream)->frames_to_drivers++;
     }
     if (owes_eof(stream))
         send_eof(stream);
-    if (stream->send.available == 0 && evbuffer_get_length(stream->outgoing) > 0)
+    if (stream->send.available == 0 && evbuffer_get_length(stream->outgoing) > 0 && stream->blocked_since_ms == 0)
         stream->blocked_since_ms = monotonic_ms();
     return used;
 }
@@ -264,8 +269,8 @@ void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
         stream_refuse(stream, CODE_FLOW_CONTROL, "more DATA than the stream's window");
     } else {
         stream->received += length;
-        stream->session->gateway->counts.bytes_to_visitors += length;
-        stream->session->gateway->counts.frames_to_visitors++;
+        traffic_of(stream)->bytes_to_visitors += length;
+        traffic_of(stream)->frames_to_visitors++;
         stalled_streams_note_received(stream);
         stream->events->on_data(stream->visitor, bytes);
     }

@@ -18,6 +18,7 @@ enum { STREAM_OUTGOING_MAX = 131072 /* a visitor's bytes that may wait for credi
 
 /* What the stream tells its visitor. After on_reset the stream is gone. Any of them may end the stream. */
 struct stream_events {
+    enum bind_mode mode; /* of the bindings whose visitors these are */
     void (*on_head)(void *visitor, const struct response_head *head);
     void (*on_data)(void *visitor, struct evbuffer *bytes); /* takes all of them */
     void (*on_end)(void *visitor);                          /* the driver's EOF */

@@ -11,6 +11,13 @@ static void say_goodbye(struct tunnel_session *session);
 
 /* ---- birth and death ---- */
 
+static void unblock(struct tunnel_session *session)
+{
+    if (session->blocked_since_ms != 0)
+        session->gateway->counts.session_blocked_ms += monotonic_ms() - session->blocked_since_ms;
+    session->blocked_since_ms = 0;
+}
+
 static void bury_session(void *object)
 {
     struct tunnel_session *session = object;
@@ -63,6 +70,7 @@ void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code c
         return;
     *p_session = NULL;
     session->is_ending = true; /* no visitor gets a new stream while the old ones are told */
+    unblock(session);
     struct stream *stream = NULL;
     while ((stream = TAILQ_FIRST(&session->all)))
         stream_lose(stream, code, span_of_string(reason));
@@ -105,6 +113,16 @@ void tunnel_session_consumed(struct tunnel_session *session, uint32_t bytes)
     }
 }
 
+bool tunnel_session_grow_send_window(struct tunnel_session *session, uint32_t increment)
+{
+    if (!send_window_grow(&session->send, increment))
+        return false;
+    unblock(session);
+    if (tunnel_session_has_ready(session))
+        driver_connection_mark_unflushed(session->primary);
+    return true;
+}
+
 void tunnel_session_send_turn(struct tunnel_session *session, struct stream *stream)
 {
     uint32_t credit = send_window_take(&session->send, FRAME_PAYLOAD_MAX);
@@ -142,8 +160,11 @@ void tunnel_session_pump(struct tunnel_session *session)
         stream_wake(stream); /* back to the end of the line while it has more */
         stream->events->on_room(stream->visitor);
     }
-    if (session->send.available <= 0)
-        send_due_ends(session); /* an end costs no credit: it need not wait for it */
+    if (session->send.available > 0)
+        return;
+    send_due_ends(session); /* an end costs no credit: it need not wait for it */
+    if (tunnel_session_has_ready(session) && session->blocked_since_ms == 0)
+        session->blocked_since_ms = monotonic_ms();
 }
 
 /* ---- the end ---- */

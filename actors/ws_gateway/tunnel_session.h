@@ -28,8 +28,9 @@ struct tunnel_session {
     unsigned stream_count;
     zhashx_t *streams; /* by wire id */
     TAILQ_HEAD(stream_list, stream) all;
-    struct stream_list ready; /* have something to send and credit of their own; they take turns */
-    struct evbuffer *scratch; /* one DATA payload on its way */
+    uint64_t blocked_since_ms; /* a stream has bytes and credit, the session has none; 0: not so */
+    struct stream_list ready;  /* have something to send and credit of their own; they take turns */
+    struct evbuffer *scratch;  /* one DATA payload on its way */
 
     /* end_session: no new streams; the goodbye is said when the last one ends or the grace is over. */
     bool is_ending;
@@ -55,6 +56,8 @@ void tunnel_session_pump(struct tunnel_session *session);
 void tunnel_session_send_turn(struct tunnel_session *session, struct stream *stream);
 bool tunnel_session_has_ready(const struct tunnel_session *session);
 
+/* A WINDOW frame of the session. false: beyond 2^31-1. */
+bool tunnel_session_grow_send_window(struct tunnel_session *session, uint32_t increment);
 /* `bytes` received on any stream were passed on or discarded: gives session credit back. */
 void tunnel_session_consumed(struct tunnel_session *session, uint32_t bytes);
 void tunnel_session_add_stream(struct tunnel_session *session, struct stream *stream);

@@ -99,6 +99,7 @@ void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct so
 {
     struct gateway *gateway = binding->gateway;
     if (!gateway_take_permit(gateway)) {
+        gateway->counts.streams_refused[STREAM_NO_DESCRIPTOR]++;
         refuse_connection(binding, fd, peer);
         return;
     }

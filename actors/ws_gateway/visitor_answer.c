@@ -165,6 +165,7 @@ static bool has_head(void *arg)
 }
 
 const struct stream_events visitor_stream_events = {
+    .mode = BIND_MODE_EXPOSE,
     .on_head = on_head,
     .on_data = on_data,
     .on_end = on_end,

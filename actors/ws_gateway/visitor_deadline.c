@@ -69,6 +69,7 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
     case DEADLINE_NONE:
         break;
     case DEADLINE_HEAD:
+        visitor->gateway->counts.streams_refused[STREAM_HEAD_TOO_SLOW]++;
         visitor->phase = VISITOR_EXCHANGE;
         visitor_record_begin(visitor, NULL);
         http_answer_init(&visitor->answer, (struct http_answer_request){.version_minor = 1});

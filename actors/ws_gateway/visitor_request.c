@@ -5,6 +5,7 @@
 
 #include "binding.h"
 #include "buffer_move.h"
+#include "check.h"
 #include "driver_connection.h"
 #include "http_forward.h"
 #include "paused_visitors.h"
@@ -39,9 +40,26 @@ static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
     case STREAM_NO_MEMORY:
         visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "out of memory");
         break;
-    case STREAM_REFUSAL_COUNT:
+    case STREAM_DRIVER_AWAY:
+        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel's driver is away");
         break;
+    case STREAM_HEAD_TOO_LARGE:
+        visitor->must_close = true;
+        visitor_refuse(visitor, 431, "", "the request's head is too large for the tunnel");
+        break;
+    case STREAM_NO_DESCRIPTOR: /* these came to no exchange */
+    case STREAM_BAD_REQUEST:
+    case STREAM_HEAD_TOO_SLOW:
+    case STREAM_REFUSAL_COUNT:
+        check(false);
     }
+}
+
+/* Where no stream was asked for, nothing counts what is refused. */
+static void refuse_unasked(struct visitor *visitor, enum stream_refusal refusal)
+{
+    visitor->gateway->counts.streams_refused[refusal]++;
+    refuse_stream(visitor, refusal);
 }
 
 /* The STREAM_OPEN payload. NULL: out of memory. */
@@ -73,13 +91,12 @@ static void open_stream(struct visitor *visitor, struct tunnel_session *session,
 {
     struct evbuffer *payload = make_open_payload(visitor, head);
     if (!payload) {
-        refuse_stream(visitor, STREAM_NO_MEMORY);
+        refuse_unasked(visitor, STREAM_NO_MEMORY);
         return;
     }
     if (evbuffer_get_length(payload) > FRAME_PAYLOAD_MAX) {
         evbuffer_free(payload);
-        visitor->must_close = true;
-        visitor_refuse(visitor, 431, "", "the request's head is too large for the tunnel");
+        refuse_unasked(visitor, STREAM_HEAD_TOO_LARGE);
         return;
     }
     enum stream_refusal refusal = STREAM_NO_MEMORY;
@@ -117,13 +134,14 @@ static void begin_exchange(struct visitor *visitor)
     if (session)
         open_stream(visitor, session, head);
     else
-        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel's driver is away");
+        refuse_unasked(visitor, STREAM_DRIVER_AWAY);
 }
 
 static void refuse_broken(struct visitor *visitor)
 {
     struct http_error error = http_reader_error(visitor->reader);
     if (visitor->phase == VISITOR_IDLE) {
+        visitor->gateway->counts.streams_refused[STREAM_BAD_REQUEST]++;
         visitor->phase = VISITOR_EXCHANGE;
         visitor_record_begin(visitor, NULL);
         http_answer_init(&visitor->answer, (struct http_answer_request){.version_minor = 1});
