@@ -35,11 +35,8 @@ class Process:
         return self.process.pid
 
     def stderr(self):
-        position = self.stderr_file.tell()
-        self.stderr_file.seek(0)
-        text = self.stderr_file.read().decode("utf-8", "replace")
-        self.stderr_file.seek(position)
-        return text
+        fd = self.stderr_file.fileno()  # its offset is the process's too: to seek would move what it writes
+        return os.pread(fd, os.fstat(fd).st_size, 0).decode("utf-8", "replace")
 
     def check_sanitizers(self):
         text = self.stderr()
