@@ -129,9 +129,41 @@ static bool add_named(struct forwarding *forwarding, const char *name, struct sp
     return http_field_text_add(&forwarding->made.fields, span_of_string(name), value);
 }
 
+/* A visitor must not have the next hop remove what is said of it here: naming a field in Connection asks for that. */
+static bool names_forwarded(struct span connection)
+{
+    static const char prefix[] = "x-forwarded-";
+    struct span member;
+    while (http_list_next(&connection, &member)) {
+        if (member.length >= sizeof prefix - 1 &&
+            strncasecmp((const char *)member.data, prefix, sizeof prefix - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of an upgrade: as the visitor wrote it, where that is harmless. */
+static bool forward_connection(struct forwarding *forwarding, struct span connection)
+{
+    if (!names_forwarded(connection)) {
+        return add_named(forwarding, "connection", connection);
+    }
+    struct span member;
+    while (http_list_next(&connection, &member)) {
+        if (span_equals_nocase(member, "upgrade")) {
+            return add_named(forwarding, "connection", member);
+        }
+    }
+    return true;
+}
+
 static bool forward_field(struct forwarding *forwarding, const struct http_field *field)
 {
     const struct http_head *head = forwarding->head;
+    if (head->is_upgrade && span_equals_nocase(field->name, "connection")) {
+        return forward_connection(forwarding, field->value);
+    }
     if (span_equals_nocase(field->name, "transfer-encoding")) {
         const bool is_needed = head->framing == HTTP_CHUNKED && !forwarding->drops_body;
         return !is_needed || add_named(forwarding, "transfer-encoding", span_of_string("chunked"));

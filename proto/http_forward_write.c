@@ -100,6 +100,13 @@ static void write_fields(struct http_head_writer *writer, const struct stream_op
     }
 }
 
+/* What a Connection field names is left out, this one too. */
+static bool writes_forwarded_host(const struct stream_open *open, const struct http_hop_by_hop *hops)
+{
+    return field_list_find(&open->fields, "x-forwarded-host") != NULL &&
+           !http_hop_by_hop_has(hops, span_of_string("x-forwarded-host"));
+}
+
 bool http_forward_write_request(const struct stream_open *open, const char *host, struct evbuffer *out)
 {
     if (!is_writable(open, host)) {
@@ -108,8 +115,7 @@ bool http_forward_write_request(const struct stream_open *open, const char *host
     struct http_hop_by_hop hops;
     check(http_hop_by_hop_init_fields(&hops, &open->fields, open->is_upgrade));
     const char *own_host = field_list_find(&open->fields, "host");
-    const bool adds_forwarded_host =
-        own_host != NULL && own_host[0] != '\0' && field_list_find(&open->fields, "x-forwarded-host") == NULL;
+    const bool adds_forwarded_host = own_host != NULL && own_host[0] != '\0' && !writes_forwarded_host(open, &hops);
 
     struct http_head_writer writer;
     http_head_writer_begin(&writer, out,

@@ -98,6 +98,17 @@ static void an_upgrade_keeps_connection_and_upgrade(void **state)
                      "sec-websocket-key: k==\n");
 }
 
+static void an_upgrade_cannot_have_the_service_forget_its_visitor(void **state)
+{
+    (void)state;
+    const struct http_forward_policy policy = {.peer_ip = "9.9.9.9", .adds_forwarded_fields = true, .proto = "http"};
+    expect_forwarded_as(&policy,
+                        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: X-Forwarded-For, Upgrade\r\nUpgrade: websocket\r\n"
+                        "Connection: x-forwarded-host , x\r\nx: 1\r\n\r\n",
+                        "GET /ws upgrade\nhost: a\nconnection: Upgrade\nupgrade: websocket\n"
+                        "x-forwarded-for: 9.9.9.9\nx-forwarded-host: a\nx-forwarded-proto: http\n");
+}
+
 static void an_upgrade_with_a_body_or_to_h2c_is_a_plain_request(void **state)
 {
     (void)state;
@@ -301,6 +312,7 @@ int main(void)
         cmocka_unit_test(hop_by_hop_fields_are_removed),
         cmocka_unit_test(connection_never_removes_host_or_the_framing),
         cmocka_unit_test(an_upgrade_keeps_connection_and_upgrade),
+        cmocka_unit_test(an_upgrade_cannot_have_the_service_forget_its_visitor),
         cmocka_unit_test(an_upgrade_with_a_body_or_to_h2c_is_a_plain_request),
         cmocka_unit_test(a_chunked_request_keeps_its_transfer_encoding),
         cmocka_unit_test(get_and_head_go_without_body_fields),

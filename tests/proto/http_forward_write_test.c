@@ -51,6 +51,9 @@ static void host_comes_first_and_the_old_one_stays_in_x_forwarded_host(void **st
                    "x-forwarded-host: pub.example\r\n\r\n");
     expect_written(open_of("GET", "/", false, FIELDS("X-Forwarded-Host", "first", "host", "pub")), "a",
                    "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: first\r\n\r\n");
+    expect_written(
+        open_of("GET", "/", false, FIELDS("x-forwarded-host", "h", "host", "pub", "connection", "X-Forwarded-Host")),
+        "a", "GET / HTTP/1.1\r\nHost: a\r\nx-forwarded-host: pub\r\n\r\n");
     expect_written(open_of("GET", "/", false, NULL), "a", "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     expect_written(open_of("GET", "*", false, FIELDS("host", "")), "", "GET * HTTP/1.1\r\nHost: \r\n\r\n");
 }
