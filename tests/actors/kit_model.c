@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "binding_registry.h"
+#include "kit_secondaries.h"
 #include "session_manager.h"
-#include "session_payloads.h"
 
 struct kit kit;
 
@@ -59,9 +59,14 @@ static void forget_held(struct connection *connection, uint32_t binding)
 
 static void end_connection(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended)
 {
+    bool are_first = kit_is_one_in(2);
     kit.connections[id].phase = GONE;
+    if (are_first)
+        kit_secondaries_lose(id);
     mailbox_send(kit.gateway, MESSAGE_OF(connection_closed, .connection = {id}, .close_code = close_code,
                                          .driver_goaway = driver_goaway, .kit_ended = kit_ended));
+    if (!are_first)
+        kit_secondaries_lose(id);
 }
 
 static void hear_session_opened(const struct message_session_opened *opened)
@@ -77,6 +82,7 @@ static void hear_session_opened(const struct message_session_opened *opened)
     expect(hello_ok_decode(opened->hello_ok, &ok, &why) == PAYLOAD_OK);
     for (size_t i = 0; i < ok.resumed_bind_count; i++)
         connection->held[kit_index_of_port(ok.resumed_binds[i].container_port)] = ok.resumed_binds[i].bind;
+    kit_secondaries_begin(connection, &ok);
     hello_ok_done(&ok);
     for (size_t i = 0; i < connection->revoked_count; i++)
         forget_held(connection, connection->revoked[i]);
@@ -191,7 +197,7 @@ static bool gateway_handles_one(void)
         hear_unbound(&message.unbound);
     else if (message.type == MESSAGE_close_listener)
         hear_close_listener(&message.close_listener);
-    else
+    else if (!kit_secondaries_hear(&message))
         expect(message.type == MESSAGE_bind_refused || message.type == MESSAGE_unbind_refused ||
                message.type == MESSAGE_stop_accepting);
     message_done(&message);
@@ -203,16 +209,21 @@ static bool gateway_handles_one(void)
 /* A driver connects, whatever became of the connection that it had. */
 static void driver_connects(struct driver *driver)
 {
-    char hello[256];
-    if (driver->session.text[0] != '\0' && !kit_is_one_in(8))
-        snprintf(hello, sizeof hello, "{\"version\":\"hoody-tunnel.v1\",\"resume\":{\"sessionId\":\"%s\"}}",
-                 driver->session.text);
-    else
-        snprintf(hello, sizeof hello, "{\"version\":\"hoody-tunnel.v1\"}");
+    bool is_v2 = kit_is_one_in(2);
+    struct hello ask = {
+        .version = is_v2 ? SUBPROTOCOL_V2 : SUBPROTOCOL_V1,
+        .multi_ws = is_v2,
+        .shard_map = is_v2,
+        .max_connections = is_v2 ? GRANTED_MAX : 0,
+        .resume_session = driver->session.text[0] != '\0' && !kit_is_one_in(8) ? driver->session.text : NULL,
+    };
+    char *hello = hello_encode(&ask);
+    expect(hello != NULL);
     driver->connection = ++kit.last_connection;
     kit.connections[driver->connection] = (struct connection){.phase = ASKING};
     mailbox_send(kit.gateway, MESSAGE_OF(open_session, .connection = {driver->connection}, .peer = "127.0.0.1:5000",
-                                         .subprotocol = 1, .hello = span_of_string(hello)));
+                                         .subprotocol = ask.version, .hello = span_of_string(hello)));
+    free(hello);
 }
 
 static void driver_binds(const struct driver *driver)
@@ -265,6 +276,10 @@ static void admin_kills(const struct driver *driver)
 
 static void somebody_acts(void)
 {
+    if (kit_is_one_in(2)) {
+        kit_secondary_acts();
+        return;
+    }
     struct driver *driver = &kit.drivers[kit_pick(DRIVERS)];
     bool is_live = driver->connection != 0 && kit.connections[driver->connection].phase == LIVE;
     uint64_t what = kit_pick(20);
@@ -285,6 +300,7 @@ void kit_lose_everybody(void)
     for (uint64_t id = 1; id <= kit.last_connection; id++)
         if (kit.connections[id].phase != GONE)
             end_connection(id, 1006, false, false);
+    kit_secondaries_lose_all(); /* those that are not let in yet */
 }
 
 /* ---- the actors ---------------------------------------------------------------------------------------------------
@@ -319,7 +335,7 @@ void kit_let_pass(uint64_t ms)
 
 void kit_take_step(void)
 {
-    switch (kit_pick(8)) {
+    switch (kit_pick(9)) {
     case 0:
     case 1:
         actor_handles_one(&kit.manager);
@@ -333,6 +349,7 @@ void kit_take_step(void)
         gateway_handles_one();
         return;
     case 6:
+    case 7:
         somebody_acts();
         return;
     default:
@@ -379,7 +396,7 @@ void kit_begin(uint64_t with_seed)
     kit.step = 0;
     kit.random_state = kit.seed * 0x9e3779b97f4a7c15;
     kit.now_ms = 1000000;
-    kit.last_connection = kit.kills_asked = kit.kills_answered = 0;
+    kit.last_connection = kit.last_secondary = kit.kills_asked = kit.kills_answered = 0;
     memset(kit.connections, 0, sizeof kit.connections);
     memset(kit.listeners, 0, sizeof kit.listeners);
     memset(kit.drivers, 0, sizeof kit.drivers);

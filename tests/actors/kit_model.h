@@ -1,16 +1,18 @@
 /* The session-manager and the binding-registry on one stage, each handling its next message when it is told to, and a
- * model of the rest: a gateway with its connections and listeners, drivers that connect, bind, vanish and come back,
- * and an admin who kills. A seed decides what they do. */
+ * model of the rest: a gateway with its connections and listeners, drivers that connect, join, bind, vanish and come
+ * back, and an admin who kills. A seed decides what they do. */
 #ifndef HOODY_TESTS_TESTS_KIT_MODEL_H
 #define HOODY_TESTS_TESTS_KIT_MODEL_H
 
 #include "actor.h"
+#include "session_payloads.h"
 
 enum {
     DRIVERS = 5,
     PORTS = 4,
     FIRST_PORT = 8000,
-    CONNECTIONS_MAX = 2000, /* of one seed */
+    CONNECTIONS_MAX = 2000, /* of one seed; primary ones, and others */
+    GRANTED_MAX = 3,
     GRACE_MS = 1000,
     PONG_TIMEOUT_MS = 3000,
 };
@@ -29,6 +31,18 @@ struct connection {
     uint32_t held[PORTS];        /* binding by port; 0: none */
     uint32_t revoked[2 * PORTS]; /* taken over before HELLO_OK was sent: told after it */
     size_t revoked_count;
+    uint32_t granted;                        /* of a session of several connections: 2 or more */
+    struct join_ticket tickets[GRANTED_MAX]; /* by index; the last that it was given */
+    uint32_t attached;                       /* bit by index: what it was told by SHARD_MAP */
+};
+
+/* A connection that said JOIN. It ends with its primary. */
+struct secondary {
+    enum phase phase; /* never ENDING */
+    uint64_t primary; /* who was given the ticket that it shows */
+    uint32_t index;
+    char nonce[sizeof((struct join_ticket *)NULL)->nonce];
+    bool was_let_in;
 };
 
 struct listener {
@@ -57,6 +71,9 @@ extern struct kit {
     uint64_t random_state;
     struct connection connections[CONNECTIONS_MAX + 1]; /* by id; ids are never used again */
     uint64_t last_connection;
+    struct secondary secondaries[CONNECTIONS_MAX + 1]; /* from 1, in the order in which they came */
+    uint64_t last_secondary;
+    size_t joins; /* of all seeds */
     struct listener listeners[PORTS];
     struct driver drivers[DRIVERS];
     size_t kills_asked, kills_answered;

@@ -1,6 +1,6 @@
-/* The session-manager and the binding-registry together, explored: drivers connect, bind, vanish and come back, ports
- * are taken over and sessions killed, in an order that a seed decides, down to which actor handles its next message
- * when. Whenever nothing is under way any more, all must agree who holds what.
+/* The session-manager and the binding-registry together, explored: drivers connect, join, bind, vanish and come back,
+ * ports are taken over and sessions killed, in an order that a seed decides, down to which actor handles its next
+ * message when. Whenever nothing is under way any more, all must agree who holds what.
  *
  * HOODY_SEED=<n> runs that one seed. */
 #include "kit_model.h"
@@ -108,6 +108,27 @@ static void check_sessions(const struct census *census)
     message_done(&listed);
 }
 
+/* Returns how many there are. */
+static size_t check_secondaries(void)
+{
+    uint32_t attached[CONNECTIONS_MAX + 1] = {0}; /* bit by index, by primary */
+    size_t count = 0;
+    for (uint64_t i = 1; i <= kit.last_secondary; i++) {
+        const struct secondary *secondary = &kit.secondaries[i];
+        expect(secondary->phase != ASKING); /* everybody gets an answer */
+        if (secondary->phase == GONE)
+            continue;
+        count++;
+        expect(kit.connections[secondary->primary].phase != GONE);
+        expect(((attached[secondary->primary] >> secondary->index) & 1) == 0); /* a seat has one connection */
+        attached[secondary->primary] |= UINT32_C(1) << secondary->index;
+    }
+    for (uint64_t id = 1; id <= kit.last_connection; id++)
+        if (kit.connections[id].phase == LIVE && kit.connections[id].granted > 1)
+            expect(kit.connections[id].attached == (attached[id] | 1)); /* what SHARD_MAP said last */
+    return count;
+}
+
 static void check_gauges(const struct census *census)
 {
     struct message report = kit_ask(kit.metrics, MESSAGE_OF(report_metrics, .ref = 1), &kit.registry);
@@ -120,6 +141,7 @@ static void check_gauges(const struct census *census)
     samples = report.metrics_reported.samples;
     expect(sample_value(samples, METRIC_sessions_active, "") == (double)count_live_connections());
     expect(sample_value(samples, METRIC_sessions_orphaned, "") == (double)census->parked_sessions);
+    expect(sample_value(samples, METRIC_secondary_connections, "") == (double)check_secondaries());
     message_done(&report);
 }
 
@@ -205,10 +227,13 @@ static void explore_seeds(void (*explore_one)(uint64_t seed))
     kit.options.ping_interval = PONG_TIMEOUT_MS / 4;
     kit.options.pong_timeout = PONG_TIMEOUT_MS;
     kit.options.idle_timeout = 10 * GRACE_MS;
+    kit.options.join_ticket_ttl = GRACE_MS / 4;
+    kit.joins = 0;
     if (asked != NULL)
         explore_one(strtoull(asked, NULL, 10));
     for (uint64_t i = 1; i <= SEEDS && asked == NULL; i++)
         explore_one(i);
+    assert_true(asked != NULL || kit.joins > SEEDS); /* some do join */
     options_done(&kit.options);
 }
 
