@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HTTP_SWITCHING_PROTOCOLS = 101, REASON_BYTES = FRAME_RESET_REASON_MAX };
+enum { HTTP_SWITCHING_PROTOCOLS = 101, HTTP_NO_CONTENT = 204, REASON_BYTES = FRAME_RESET_REASON_MAX };
 
 struct exchange {
     struct loop *loop;
@@ -30,7 +30,7 @@ struct exchange {
     bool head_sent;    /* the final one */
     bool keeps_alive;
     bool until_close;
-    unsigned patience_s; /* Keep-Alive: timeout=, 0: not said */
+    unsigned patience_s; /* Keep-Alive: timeout= */
 };
 
 static void dial(struct exchange *exchange);
@@ -146,29 +146,41 @@ static void complete(struct exchange *exchange)
     end_exchange(exchange, false);
 }
 
+static unsigned seconds_of(struct span digits)
+{
+    unsigned seconds = 0;
+    for (size_t i = 0; i < digits.length && seconds <= LOCAL_IDLE_S; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            break;
+        seconds = seconds * 10 + (unsigned)(digits.data[i] - '0');
+    }
+    return seconds;
+}
+
 /* Keep-Alive: timeout=N */
 static unsigned patience_of(const struct http_head *head)
 {
     static const char KEY[] = "timeout=";
     const struct http_field *field = http_head_field(head, "keep-alive");
-    if (field == NULL || field->value.length < sizeof KEY ||
-        strncasecmp((const char *)field->value.data, KEY, sizeof KEY - 1) != 0)
-        return 0;
-    unsigned seconds = 0;
-    for (size_t i = sizeof KEY - 1; i < field->value.length && seconds < LOCAL_IDLE_S; i++) {
-        uint8_t digit = field->value.data[i];
-        if (digit < '0' || digit > '9')
-            break;
-        seconds = seconds * 10 + (unsigned)(digit - '0');
-    }
-    return seconds;
+    struct span list = field != NULL ? field->value : (struct span){0}, member;
+    while (http_list_next(&list, &member))
+        if (member.length >= sizeof KEY - 1 && strncasecmp((const char *)member.data, KEY, sizeof KEY - 1) == 0)
+            return seconds_of(span_of(member.data + sizeof KEY - 1, member.length - (sizeof KEY - 1)));
+    return LOCAL_PATIENCE_UNSAID;
+}
+
+/* A 204 that announces a body is likely to send it, too: it must not come before the next answer. */
+static bool threatens_with_body(const struct http_head *head)
+{
+    return head->status == HTTP_NO_CONTENT &&
+           (head->content_length > 0 || http_head_field(head, "transfer-encoding") != NULL);
 }
 
 static void note_framing(struct exchange *exchange, const struct http_head *head)
 {
-    exchange->keeps_alive = head->keeps_alive;
-    exchange->until_close = head->framing == HTTP_UNTIL_CLOSE;
     exchange->patience_s = patience_of(head);
+    exchange->keeps_alive = head->keeps_alive && exchange->patience_s > 0 && !threatens_with_body(head);
+    exchange->until_close = head->framing == HTTP_UNTIL_CLOSE;
 }
 
 /* false: the exchange has ended, or is a relay now. */

@@ -80,7 +80,7 @@ struct local_connection *local_service_take(struct local_service *service)
 
 static unsigned idle_seconds(unsigned patience)
 {
-    if (patience == 0 || patience > LOCAL_IDLE_S)
+    if (patience > LOCAL_IDLE_S)
         return LOCAL_IDLE_S;
     return patience > PATIENCE_MARGIN_S ? patience - PATIENCE_MARGIN_S : PATIENCE_MARGIN_S;
 }

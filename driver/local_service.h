@@ -7,8 +7,9 @@
 #include "local_connection.h"
 
 enum {
-    LOCAL_IDLE_MAX = 64,           /* connections kept for reuse; beyond it the longest idle one is closed */
-    LOCAL_IDLE_S = 30,             /* and for how long; less when the service says so (Keep-Alive: timeout) */
+    LOCAL_IDLE_MAX = 64, /* connections kept for reuse; beyond it the longest idle one is closed */
+    LOCAL_IDLE_S = 30,   /* and for how long; less when the service says so (Keep-Alive: timeout) */
+    LOCAL_PATIENCE_UNSAID = LOCAL_IDLE_S + 1,
     LOCAL_DIAL_TIMEOUT_MS = 10000, /* for each of its addresses */
 };
 
@@ -31,7 +32,8 @@ void local_service_done(struct local_service *service);
 
 /* An idle connection, for local_connection_own; NULL: dial. */
 struct local_connection *local_service_take(struct local_service *service);
-/* Takes a connection whose exchange is complete. `seconds`: what the service said of its patience, 0: nothing. */
+/* Takes a connection whose exchange is complete. `seconds`: how long the service said it waits, not 0; or
+ * LOCAL_PATIENCE_UNSAID. */
 void local_service_give(struct local_service *service, struct local_connection **p_connection, unsigned seconds);
 
 /* The Host for this request; borrowed from the service or from `open`. */

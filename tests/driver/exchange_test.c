@@ -68,6 +68,37 @@ static void a_connection_that_is_to_be_closed_is_closed(void **state)
     stage_service_hear_end(stage, 0);
 }
 
+/* The head's fields, and what they are as JSON; the connection must not be kept after it. */
+static void expect_closed_after(struct stage *stage, uint32_t stream, size_t connection, const char *answer,
+                                const char *head)
+{
+    stage_open(stage, stream, "GET", "/a", "");
+    stage_say(stage, FRAME_EOF, stream, "");
+    stage_service_hear(stage, connection, "GET /a HTTP/1.1\r\nHost: service\r\n\r\n");
+    stage_service_say(stage, connection, answer);
+    stage_hear_text(stage, FRAME_STREAM_RESPONSE_HEAD, stream, head);
+    stage_hear(stage, FRAME_EOF, stream);
+    stage_service_hear_end(stage, connection);
+}
+
+static void a_service_that_does_not_wait_is_not_asked_again(void **state)
+{
+    struct stage *stage = *state;
+    expect_closed_after(stage, 2, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=0\r\n\r\n",
+                        "{\"status\":200,\"headers\":[[\"Content-Length\",\"0\"]],\"final\":true}");
+    expect_closed_after(stage, 4, 1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nkeep-alive: max=9, Timeout=0\r\n\r\n",
+                        "{\"status\":200,\"headers\":[[\"Content-Length\",\"0\"]],\"final\":true}");
+}
+
+static void a_204_that_announces_a_body_is_the_last_answer(void **state)
+{
+    struct stage *stage = *state;
+    expect_closed_after(stage, 2, 0, "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\n",
+                        "{\"status\":204,\"headers\":[[\"Content-Length\",\"5\"]],\"final\":true}");
+    expect_closed_after(stage, 4, 1, "HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n",
+                        "{\"status\":204,\"headers\":[],\"final\":true}");
+}
+
 static void a_body_by_length_arrives_raw(void **state)
 {
     struct stage *stage = *state;
@@ -351,6 +382,8 @@ int main(void)
         STAGE_TEST(the_connection_is_kept_for_the_next_request),
         STAGE_TEST(requests_at_once_have_connections_of_their_own),
         STAGE_TEST(a_connection_that_is_to_be_closed_is_closed),
+        STAGE_TEST(a_service_that_does_not_wait_is_not_asked_again),
+        STAGE_TEST(a_204_that_announces_a_body_is_the_last_answer),
         STAGE_TEST(a_body_by_length_arrives_raw),
         STAGE_TEST(a_chunked_body_is_framed_again),
         STAGE_TEST(an_event_stream_is_seen_event_by_event),
