@@ -209,7 +209,7 @@ static bool gateway_handles_one(void)
 /* A driver connects, whatever became of the connection that it had. */
 static void driver_connects(struct driver *driver)
 {
-    bool is_v2 = kit_is_one_in(2);
+    bool is_v2 = !kit_is_one_in(4);
     struct hello ask = {
         .version = is_v2 ? SUBPROTOCOL_V2 : SUBPROTOCOL_V1,
         .multi_ws = is_v2,
@@ -400,6 +400,7 @@ void kit_begin(uint64_t with_seed)
     memset(kit.connections, 0, sizeof kit.connections);
     memset(kit.listeners, 0, sizeof kit.listeners);
     memset(kit.drivers, 0, sizeof kit.drivers);
+    memset(kit.secondaries, 0, sizeof kit.secondaries);
     zsys_handler_set(NULL);
     kit.gateway = mailbox_new(ACTOR_ws_gateway, 0, &quiet);
     kit.admin = mailbox_new(ACTOR_admin_http, 0, &quiet);

@@ -142,16 +142,22 @@ static uint64_t some_of(uint64_t last)
     return last > 0 ? last - kit_pick(last < 8 ? last : 8) : 0;
 }
 
+/* Mostly one that a driver uses; 0: there is none. */
+static uint64_t some_primary(void)
+{
+    return kit_is_one_in(4) ? some_of(kit.last_connection) : kit.drivers[kit_pick(DRIVERS)].connection;
+}
+
 /* Who shows which ticket is up to chance: it may be used up, replaced, expired, or of a session that moved on. */
 static void somebody_joins(void)
 {
-    uint64_t primary = some_of(kit.last_connection);
+    uint64_t primary = some_primary();
     const struct connection *connection = &kit.connections[primary];
     if (connection->granted < 2)
         return;
     struct secondary *secondary = &kit.secondaries[++kit.last_secondary];
     *secondary = (struct secondary){.phase = ASKING, .primary = primary};
-    secondary->index = 1 + (uint32_t)kit_pick(connection->granted);
+    secondary->index = 1 + (uint32_t)kit_pick(connection->granted - !kit_is_one_in(8));
     uint32_t ticket = secondary->index < connection->granted ? secondary->index : 1;
     memcpy(secondary->nonce, connection->tickets[ticket].nonce, sizeof secondary->nonce);
     struct session_id session = connection->session;
@@ -172,8 +178,8 @@ static void some_secondary_ends(void)
 
 static void somebody_asks_for_tickets(void)
 {
-    uint64_t primary = some_of(kit.last_connection);
-    if (kit.connections[primary].phase == LIVE)
+    uint64_t primary = some_primary();
+    if (primary != 0 && kit.connections[primary].phase == LIVE)
         mailbox_send(kit.gateway, MESSAGE_OF(reissue_tickets, .connection = {primary}));
 }
 
@@ -185,8 +191,7 @@ void kit_secondary_acts(void)
         some_secondary_ends();
         return;
     case 2:
-        if (kit.last_connection > 0)
-            somebody_asks_for_tickets();
+        somebody_asks_for_tickets();
         return;
     default:
         somebody_joins();
