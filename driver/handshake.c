@@ -5,7 +5,7 @@
 
 enum { WS_PORT = 80, HTTP_SWITCHING_PROTOCOLS = 101 };
 
-void handshake_write(const struct server_url *url, const char *key, const char *subprotocol, struct evbuffer *out)
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, struct evbuffer *out)
 {
     char host[HOST_PORT_BYTES];
     host_port_format_authority(&url->where, WS_PORT, host);
@@ -19,7 +19,7 @@ void handshake_write(const struct server_url *url, const char *key, const char *
                         "Sec-WebSocket-Protocol: %s\r\n"
                         "User-Agent: hoody-tunnel/%s\r\n"
                         "\r\n",
-                        url->path, host, key, subprotocol, HOODY_VERSION);
+                        url->path, host, key, subprotocols, HOODY_VERSION);
 }
 
 /* What to say of an answer that is not a 101. */
@@ -41,14 +41,26 @@ static const char *refusal_hint(uint16_t status)
     }
 }
 
+/* No name of a subprotocol is part of another one's. */
+static bool find_subprotocol(const struct http_head *answer, const char *offered, enum subprotocol *ret_subprotocol)
+{
+    const struct http_field *field = http_head_field(answer, "sec-websocket-protocol");
+    enum subprotocol subprotocol;
+    if (field == NULL || !subprotocol_parse(field->value, &subprotocol) ||
+        strstr(offered, subprotocol_name(subprotocol)) == NULL)
+        return false;
+    *ret_subprotocol = subprotocol;
+    return true;
+}
+
 static bool field_is(const struct http_head *answer, const char *name, const char *value)
 {
     const struct http_field *field = http_head_field(answer, name);
     return field != NULL && span_equals(field->value, value);
 }
 
-bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocol,
-                           char ret_why[HANDSHAKE_WHY_BYTES])
+bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocols,
+                           enum subprotocol *ret_subprotocol, char ret_why[HANDSHAKE_WHY_BYTES])
 {
     if (answer->status != HTTP_SWITCHING_PROTOCOLS) {
         snprintf(ret_why, HANDSHAKE_WHY_BYTES, "it answered HTTP %u %.*s: %s", (unsigned)answer->status,
@@ -58,17 +70,20 @@ bool handshake_is_accepted(const struct http_head *answer, const char *key, cons
     }
     char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
     websocket_accept_key(span_of_string(key), accept);
+    enum subprotocol subprotocol = SUBPROTOCOL_V1;
     const char *why = NULL;
     if (!http_head_has_token(answer, "upgrade", "websocket") || !http_head_has_token(answer, "connection", "upgrade"))
         why = "it switched to something that is no WebSocket";
     else if (!field_is(answer, "sec-websocket-accept", accept))
         why = "its Sec-WebSocket-Accept is not the answer to our key";
-    else if (!field_is(answer, "sec-websocket-protocol", subprotocol))
+    else if (!find_subprotocol(answer, subprotocols, &subprotocol))
         why = "it did not take up the tunnel's subprotocol";
     else if (http_head_field(answer, "sec-websocket-extensions") != NULL)
         why = "it switched on an extension that nobody asked for";
-    if (why == NULL)
-        return true;
-    snprintf(ret_why, HANDSHAKE_WHY_BYTES, "%s", why);
-    return false;
+    if (why != NULL) {
+        snprintf(ret_why, HANDSHAKE_WHY_BYTES, "%s", why);
+        return false;
+    }
+    *ret_subprotocol = subprotocol;
+    return true;
 }

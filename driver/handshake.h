@@ -3,19 +3,20 @@
 #define HOODY_DRIVER_HANDSHAKE_H
 
 #include "http_reader.h"
+#include "session_payloads.h"
 #include "target.h"
 #include "websocket.h"
 
 struct evbuffer;
 
-/* Appends the GET with `key` (websocket_random_key) that offers `subprotocol`. */
-void handshake_write(const struct server_url *url, const char *key, const char *subprotocol, struct evbuffer *out);
+/* Appends the GET with `key` (websocket_random_key) that offers `subprotocols`, one or a list. */
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, struct evbuffer *out);
 
 enum { HANDSHAKE_WHY_BYTES = 256 };
 
-/* true: the daemon has switched to the WebSocket we asked for. false: ret_why says in one line, fit for a person, why
- * not. */
-bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocol,
-                           char ret_why[HANDSHAKE_WHY_BYTES]);
+/* true: the daemon has switched to the WebSocket we asked for, with one of `subprotocols`. false: ret_why says in one
+ * line, fit for a person, why not. */
+bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocols,
+                           enum subprotocol *ret_subprotocol, char ret_why[HANDSHAKE_WHY_BYTES]);
 
 #endif

@@ -13,9 +13,19 @@ static void set_deadline(struct session *session, unsigned ms)
     check(evtimer_add(session->deadline, &in) == 0);
 }
 
+static struct session_socket *primary_of(struct session *session)
+{
+    return &session->sockets[0];
+}
+
+struct frame_batch *socket_control(struct session_socket *socket)
+{
+    return outbox_control(tunnel_connection_outbox(socket->connection));
+}
+
 struct frame_batch *session_control(struct session *session)
 {
-    return outbox_control(tunnel_connection_outbox(session->connection));
+    return socket_control(primary_of(session));
 }
 
 void session_say(struct session *session, enum frame_type type, char *payload)
@@ -43,7 +53,8 @@ void session_begin_closing(struct session *session, uint16_t close_code, const c
         return;
     session->state = SESSION_CLOSING;
     evtimer_del(session->deadline);
-    tunnel_connection_close(session->connection, close_code, reason);
+    tunnel_connection_close(primary_of(session)->connection, close_code, reason);
+    session_pool_close(session, close_code);
     stream_table_done(&session->streams);
 }
 
@@ -110,24 +121,39 @@ void session_bindings_changed(struct session *session)
 
 void session_establish(struct session *session, const struct hello_ok *ok)
 {
+    uint32_t granted = ok->subprotocol == SUBPROTOCOL_V2 ? ok->connections_granted : 1;
+    if (granted > session->connections)
+        granted = session->connections;
+    if (granted < 1)
+        granted = 1;
     session->id = ok->session;
     session->state = SESSION_LIVE;
-    stream_table_init(&session->streams, session->loop, tunnel_connection_outbox(session->connection),
+    stream_table_init(&session->streams, session->loop, tunnel_connection_outbox(primary_of(session)->connection),
                       ok->stream_window, ok->session_window, ok->max_streams);
     evtimer_del(session->deadline);
-    session->events->on_established(session->owner, &session->id);
+    session->events->on_established(session->owner, &session->id, granted);
     for (size_t i = 0; i < session->binding_count; i++)
         if (session->bindings[i].state == BINDING_WISHED)
             ask_for(session, &session->bindings[i]);
+    session_pool_begin(session, granted, ok->join_tickets, ok->join_ticket_count);
 }
 
-/* ---- the connection ---- */
+/* ---- the primary ---- */
 
 static void on_opened(void *owner)
 {
-    struct session *session = owner;
+    struct session_socket *primary = owner;
+    struct session *session = primary->session;
+    enum subprotocol subprotocol = tunnel_connection_subprotocol(primary->connection);
+    bool has_several = subprotocol == SUBPROTOCOL_V2;
     const struct hello hello = {
-        .version = SUBPROTOCOL_V1, .client_name = (char[]){"hoody-tunnel"}, .client_version = (char[]){HOODY_VERSION}};
+        .version = subprotocol,
+        .multi_ws = has_several,
+        .max_connections = has_several ? session->connections : 0,
+        .client_name = (char[]){"hoody-tunnel"},
+        .client_version = (char[]){HOODY_VERSION},
+    };
+    primary->state = SOCKET_ATTACHED;
     session->state = SESSION_GREETING;
     session_say(session, FRAME_HELLO, hello_encode(&hello));
     set_deadline(session, SESSION_GREETING_TIMEOUT_MS);
@@ -140,9 +166,11 @@ static void on_message(void *owner, struct evbuffer *message)
 
 static void on_connection_ended(void *owner, const struct connection_end *end)
 {
-    struct session *session = owner;
+    struct session_socket *primary = owner;
+    struct session *session = primary->session;
     evtimer_del(session->deadline);
     stream_table_done(&session->streams);
+    session_pool_done(session);
     session->state = SESSION_OVER;
     switch (end->kind) {
     case CONNECTION_UNREACHABLE:
@@ -160,7 +188,7 @@ static void on_connection_ended(void *owner, const struct connection_end *end)
     session->events->on_ended(session->owner, session->end, session->end_text);
 }
 
-static const struct connection_events CONNECTION_EVENTS = {
+static const struct connection_events PRIMARY_EVENTS = {
     .on_opened = on_opened,
     .on_message = on_message,
     .on_ended = on_connection_ended,
@@ -187,9 +215,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the session itself ---- */
 
+#define EITHER_SUBPROTOCOL SUBPROTOCOL_V2_NAME ", " SUBPROTOCOL_V1_NAME
+
 struct session *session_new(struct loop *loop, const struct server_url *url, const struct endpoint *daemon,
-                            const struct session_events *events, void *owner)
+                            uint32_t connections, const struct session_events *events, void *owner)
 {
+    check(connections >= 1 && connections <= SESSION_SOCKETS_MAX);
     struct session *session = calloc(1, sizeof *session);
     check(session != NULL);
     session->loop = loop;
@@ -199,7 +230,11 @@ struct session *session_new(struct loop *loop, const struct server_url *url, con
     session->owner = owner;
     session->deadline = evtimer_new(loop_base(loop), on_deadline, session);
     check(session->deadline != NULL);
-    session->connection = tunnel_connection_new(loop, url, daemon, &CONNECTION_EVENTS, session);
+    session->connections = connections;
+    struct session_socket *primary = primary_of(session);
+    *primary = (struct session_socket){.session = session, .state = SOCKET_OPENING};
+    primary->connection = tunnel_connection_new(
+        loop, url, daemon, connections > 1 ? EITHER_SUBPROTOCOL : SUBPROTOCOL_V1_NAME, &PRIMARY_EVENTS, primary);
     return session;
 }
 
@@ -241,6 +276,7 @@ void session_destroy(struct session **p_session)
     session->state = SESSION_OVER;
     evtimer_del(session->deadline);
     stream_table_done(&session->streams);
-    tunnel_connection_destroy(&session->connection);
+    session_pool_done(session);
+    tunnel_connection_destroy(&primary_of(session)->connection);
     loop_reap(session->loop, free_session, session);
 }

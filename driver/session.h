@@ -1,5 +1,5 @@
-/* A session with the daemon (protocol sections 3, 5, 7): HELLO, bindings, and the frames of its streams. Stands on a
- * connection, which it opens; the two are apart, so that a session can outlive a connection. */
+/* A session with the daemon (protocol sections 3, 4, 5, 7): HELLO, bindings, and the frames of its streams. Stands on
+ * connections, which it opens; they are apart, so that a session can outlive a connection. */
 #ifndef HOODY_DRIVER_SESSION_H
 #define HOODY_DRIVER_SESSION_H
 
@@ -8,7 +8,7 @@
 #include "tcp_target.h"
 #include "tunnel_connection.h"
 
-enum { SESSION_BINDINGS_MAX = 32 };
+enum { SESSION_BINDINGS_MAX = 32, SESSION_SOCKETS_MAX = 16 };
 
 /* What to ask for; all borrowed, must outlive the session. */
 struct binding_wish {
@@ -28,7 +28,10 @@ enum session_end {
 
 struct session_events {
     /* The daemon knows us; bindings follow. */
-    void (*on_established)(void *owner, const struct session_id *id);
+    void (*on_established)(void *owner, const struct session_id *id, uint32_t connections_granted);
+    /* With several sockets: all `granted` ones stand, for the first time or again; or not all any more, `why` (one
+     * line) says what happened to the first that was lost. The session itself brings them back. */
+    void (*on_sockets_changed)(void *owner, uint32_t attached, uint32_t granted, const char *why);
     /* One of the wishes has come true. */
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     /* Once, nothing after it. `text`: one line for people, borrowed. */
@@ -37,9 +40,9 @@ struct session_events {
 
 struct session;
 
-/* Connects at once. Everything given must outlive it. */
+/* Connects at once, and asks for so many `connections`, 1..SESSION_SOCKETS_MAX. Everything given must outlive it. */
 struct session *session_new(struct loop *loop, const struct server_url *url, const struct endpoint *daemon,
-                            const struct session_events *events, void *owner);
+                            uint32_t connections, const struct session_events *events, void *owner);
 /* Drops what is left; no event follows. */
 void session_destroy(struct session **p_session);
 

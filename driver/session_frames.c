@@ -8,7 +8,7 @@
 
 /* A frame's payload lies at the front of its message; on_data takes it off, the others look. false: the daemon broke
  * the protocol, *ret_error says how. */
-typedef bool frame_handler(struct session *session, uint32_t stream, struct span payload,
+typedef bool frame_handler(struct session_socket *socket, uint32_t stream, struct span payload,
                            struct frame_error *ret_error);
 
 static bool broke(struct frame_error *ret_error, const char *why)
@@ -19,9 +19,10 @@ static bool broke(struct frame_error *ret_error, const char *why)
 
 /* ---- session and bindings ---- */
 
-static bool on_hello_ok(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_hello_ok(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     struct hello_ok ok = {0};
     const char *why = "HELLO_OK is not JSON";
     if (session->state != SESSION_GREETING)
@@ -53,9 +54,10 @@ static struct binding *find_by_id(struct session *session, uint32_t id)
     return NULL;
 }
 
-static bool on_bind_ok(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_bind_ok(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     struct bind_ok ok = {0};
     const char *why = "BIND_OK is not JSON";
     if (bind_ok_decode(payload, &ok, &why) != PAYLOAD_OK)
@@ -73,9 +75,10 @@ static bool on_bind_ok(struct session *session, uint32_t id, struct span payload
     return is_asked_for || broke(ret_error, "BIND_OK for a clientBindRef that nobody asked for");
 }
 
-static bool on_bind_err(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_bind_err(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     struct bind_err err = {0};
     const char *why = "BIND_ERR is not JSON";
     if (bind_err_decode(payload, &err, &why) != PAYLOAD_OK)
@@ -93,9 +96,11 @@ static bool on_bind_err(struct session *session, uint32_t id, struct span payloa
 }
 
 /* UNBIND_OK, and UNBIND_ERR: it is not ours, so it need not be given back. */
-static bool on_unbind_answer(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_unbind_answer(struct session_socket *socket, uint32_t id, struct span payload,
+                             struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     uint32_t bind = 0;
     const char *why = "the answer to UNBIND is not JSON";
     if (unbind_decode(payload, &bind, &why) != PAYLOAD_OK)
@@ -108,9 +113,11 @@ static bool on_unbind_answer(struct session *session, uint32_t id, struct span p
     return true;
 }
 
-static bool on_bind_revoked(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_bind_revoked(struct session_socket *socket, uint32_t id, struct span payload,
+                            struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     uint32_t bind = 0;
     char *reason = NULL;
     const char *why = "BIND_REVOKED is not JSON";
@@ -127,9 +134,10 @@ static bool on_bind_revoked(struct session *session, uint32_t id, struct span pa
     return true;
 }
 
-static bool on_goaway(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_goaway(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
+    struct session *session = socket->session;
     (void)ret_error;
     struct goaway goaway = {0};
     const char *why = NULL;
@@ -143,19 +151,63 @@ static bool on_goaway(struct session *session, uint32_t id, struct span payload,
     return true;
 }
 
-static bool on_ping(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_ping(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
     (void)ret_error;
-    frame_batch_add(session_control(session), FRAME_PONG, 0, payload);
+    frame_batch_add(socket_control(socket), FRAME_PONG, 0, payload);
+    return true;
+}
+
+/* ---- several sockets ---- */
+
+static bool on_join_ok(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
+{
+    (void)id;
+    uint32_t index = 0;
+    const char *why = "JOIN_OK is not JSON";
+    if (socket->state != SOCKET_JOINING)
+        return broke(ret_error, "JOIN_OK on a socket that did not ask for it");
+    if (join_ok_decode(payload, &index, &why) != PAYLOAD_OK)
+        return broke(ret_error, why);
+    if (index != socket->index)
+        return broke(ret_error, "JOIN_OK for another index");
+    session_pool_joined(socket);
+    return true;
+}
+
+static bool on_join_err(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
+{
+    (void)id;
+    struct join_err err = {0};
+    const char *why = "JOIN_ERR is not JSON";
+    if (socket->state != SOCKET_JOINING)
+        return broke(ret_error, "JOIN_ERR on a socket that did not ask for it");
+    if (join_err_decode(payload, &err, &why) != PAYLOAD_OK)
+        return broke(ret_error, why);
+    session_pool_refused(socket, &err);
+    join_err_done(&err);
+    return true;
+}
+
+static bool on_reissue_join_tickets(struct session_socket *socket, uint32_t id, struct span payload,
+                                    struct frame_error *ret_error)
+{
+    (void)id;
+    struct reissue_join_tickets reissue = {0};
+    const char *why = "REISSUE_JOIN_TICKETS is not JSON";
+    if (reissue_join_tickets_decode(payload, &reissue, &why) != PAYLOAD_OK)
+        return broke(ret_error, why);
+    session_pool_take_tickets(socket->session, reissue.tickets, reissue.count);
+    reissue_join_tickets_done(&reissue);
     return true;
 }
 
 /* ---- streams ---- */
 
-static void refuse_stream(struct session *session, uint32_t id, enum error_code code, const char *reason)
+static void refuse_stream(struct session_socket *socket, uint32_t id, enum error_code code, const char *reason)
 {
-    frame_batch_add_reset(session_control(session), id, code, reason);
+    frame_batch_add_reset(socket_control(socket), id, code, reason);
 }
 
 /* Why this stream can't be; NULL: it can. */
@@ -171,16 +223,18 @@ static const char *find_refusal(const struct session *session, const struct bind
     return session->streams.count >= session->streams.max_streams ? "max streams exceeded" : NULL;
 }
 
-static void open_stream(struct session *session, uint32_t id, struct stream_open *open)
+/* It is answered on the socket that it came on, for its whole life. */
+static void open_stream(struct session_socket *socket, uint32_t id, struct stream_open *open)
 {
+    struct session *session = socket->session;
     struct stream_table *streams = &session->streams;
     struct binding *binding = find_by_id(session, open->bind);
     const char *refusal = find_refusal(session, binding, open);
     if (refusal != NULL) {
-        refuse_stream(session, id, CODE_REFUSED_STREAM, refusal);
+        refuse_stream(socket, id, CODE_REFUSED_STREAM, refusal);
         return;
     }
-    struct outbox *outbox = tunnel_connection_outbox(session->connection);
+    struct outbox *outbox = tunnel_connection_outbox(socket->connection);
     struct stream *stream = stream_new(streams, outbox, id, streams->stream_window);
     switch (open->kind) {
     case STREAM_HTTP:
@@ -192,51 +246,52 @@ static void open_stream(struct session *session, uint32_t id, struct stream_open
     }
 }
 
-static bool on_stream_open(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_stream_open(struct session_socket *socket, uint32_t id, struct span payload,
+                           struct frame_error *ret_error)
 {
     struct stream_open open = {0};
     const char *why = "STREAM_OPEN is not JSON";
-    if (stream_table_find(&session->streams, id) != NULL)
+    if (stream_table_find(&socket->session->streams, id) != NULL)
         return broke(ret_error, "STREAM_OPEN for a stream that is open");
     switch (stream_open_decode(payload, &open, &why)) {
     case PAYLOAD_OK:
-        open_stream(session, id, &open);
+        open_stream(socket, id, &open);
         break;
     case PAYLOAD_NOT_JSON:
         return broke(ret_error, why);
     case PAYLOAD_INVALID:
-        refuse_stream(session, id, CODE_PROTOCOL_ERROR, why);
+        refuse_stream(socket, id, CODE_PROTOCOL_ERROR, why);
         break;
     }
     stream_open_done(&open);
     return true;
 }
 
-static bool on_eof(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_eof(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)payload;
     (void)ret_error;
-    stream_table_on_end(&session->streams, id);
+    stream_table_on_end(&socket->session->streams, id);
     return true;
 }
 
-static bool on_reset(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_reset(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)payload;
     (void)ret_error;
-    stream_table_on_reset(&session->streams, id);
+    stream_table_on_reset(&socket->session->streams, id);
     return true;
 }
 
-static bool on_window(struct session *session, uint32_t id, struct span payload, struct frame_error *ret_error)
+static bool on_window(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
-    return stream_table_on_window(&session->streams, id, frame_window_decode(payload.data), ret_error);
+    return stream_table_on_window(&socket->session->streams, id, frame_window_decode(payload.data), ret_error);
 }
 
 /* ---- dispatch ---- */
 
-/* DATA is taken off the message without being looked at. PONG answers no PING of ours, JOIN_OK, JOIN_ERR, SHARD_MAP and
- * REISSUE_JOIN_TICKETS answer nothing we said: skipped. Frames of the driver's side never come this far. */
+/* DATA is taken off the message without being looked at. PONG answers no PING of ours, SHARD_MAP nothing we said:
+ * skipped. Frames of the driver's side never come this far. */
 static frame_handler *handler_of(uint8_t type)
 {
     static frame_handler *const HANDLERS[] = {
@@ -245,6 +300,9 @@ static frame_handler *handler_of(uint8_t type)
         [FRAME_BIND_ERR] = on_bind_err,
         [FRAME_UNBIND_OK] = on_unbind_answer,
         [FRAME_UNBIND_ERR] = on_unbind_answer,
+        [FRAME_JOIN_OK] = on_join_ok,
+        [FRAME_JOIN_ERR] = on_join_err,
+        [FRAME_REISSUE_JOIN_TICKETS] = on_reissue_join_tickets,
         [FRAME_STREAM_OPEN] = on_stream_open,
         [FRAME_EOF] = on_eof,
         [FRAME_RESET] = on_reset,
@@ -256,35 +314,48 @@ static frame_handler *handler_of(uint8_t type)
     return type < sizeof HANDLERS / sizeof *HANDLERS ? HANDLERS[type] : NULL;
 }
 
+/* Before the session has let the socket in, only so much may be said. NULL: this may. */
+static const char *find_haste(const struct session_socket *socket, uint8_t type)
+{
+    if (type == FRAME_GOAWAY || type == FRAME_PING)
+        return NULL;
+    if (socket->session->state == SESSION_GREETING && type != FRAME_HELLO_OK)
+        return "a frame before HELLO_OK";
+    if (socket->state == SOCKET_JOINING && type != FRAME_JOIN_OK && type != FRAME_JOIN_ERR)
+        return "a frame before JOIN_OK";
+    return NULL;
+}
+
 /* Takes the frame's payload off the message. */
-static bool handle_frame(struct session *session, struct frame_header header, struct evbuffer *message,
+static bool handle_frame(struct session_socket *socket, struct frame_header header, struct evbuffer *message,
                          struct frame_error *ret_error)
 {
-    bool greets = header.type == FRAME_HELLO_OK || header.type == FRAME_GOAWAY || header.type == FRAME_PING;
-    if (session->state == SESSION_GREETING && !greets)
-        return broke(ret_error, "a frame before HELLO_OK");
+    const char *haste = find_haste(socket, header.type);
+    if (haste != NULL)
+        return broke(ret_error, haste);
     if (header.type == FRAME_DATA)
-        return stream_table_on_data(&session->streams, header.stream, message, header.length, ret_error);
+        return stream_table_on_data(&socket->session->streams, header.stream, message, header.length, ret_error);
     frame_handler *handler = handler_of(header.type);
     bool is_fine = true;
     if (handler != NULL) {
         const uint8_t *bytes = header.length > 0 ? evbuffer_pullup(message, header.length) : NULL;
-        is_fine = handler(session, header.stream, span_of(bytes, header.length), ret_error);
+        is_fine = handler(socket, header.stream, span_of(bytes, header.length), ret_error);
     }
     evbuffer_drain(message, header.length);
     return is_fine;
 }
 
-void session_read_message(struct session *session, struct evbuffer *message)
+void session_read_message(struct session_socket *socket, struct evbuffer *message)
 {
+    struct session *session = socket->session;
     struct frame_walk walk;
     struct frame_header header;
     struct frame_error error = {CODE_PROTOCOL_ERROR, ""};
     frame_walk_begin(&walk, SIDE_KIT);
-    while (session->state < SESSION_CLOSING) {
+    while (session->state < SESSION_CLOSING && socket->state != SOCKET_ABSENT) {
         switch (frame_walk_next(&walk, message, &header, &error)) {
         case FRAME_OK:
-            if (handle_frame(session, header, message, &error))
+            if (handle_frame(socket, header, message, &error))
                 break;
             session_fail(session, error);
             return;

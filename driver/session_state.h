@@ -1,8 +1,10 @@
-/* The inside of a session, for session.c (its life) and session_frames.c (what the daemon says) alone. */
+/* The inside of a session, for session.c (its life), session_frames.c (what the daemon says) and session_pool.c (its
+ * secondary sockets) alone. */
 #ifndef HOODY_DRIVER_SESSION_STATE_H
 #define HOODY_DRIVER_SESSION_STATE_H
 
 #include "session.h"
+#include "session_pool.h"
 #include "stream_table.h"
 
 enum session_state {
@@ -29,6 +31,24 @@ struct binding {
     uint16_t port;
 };
 
+enum socket_state {
+    SOCKET_ABSENT,   /* there is none; a secondary waits for a ticket */
+    SOCKET_OPENING,  /* dialing, upgrading */
+    SOCKET_JOINING,  /* a secondary: JOIN went out */
+    SOCKET_ATTACHED, /* carries frames of the session; the primary: as soon as it is open */
+};
+
+/* One WebSocket of the session. */
+struct session_socket {
+    struct session *session;
+    uint32_t index; /* 0: the primary */
+    enum socket_state state;
+    struct tunnel_connection *connection;                  /* NULL: SOCKET_ABSENT */
+    char nonce[sizeof((struct join_ticket *)NULL)->nonce]; /* of a secondary's ticket */
+    struct event *deadline;                                /* of a secondary's JOIN_OK */
+    int64_t attached_ms;                                   /* when; monotonic */
+};
+
 struct session {
     struct loop *loop;
     const struct server_url *url;
@@ -37,7 +57,9 @@ struct session {
     void *owner;
     enum session_state state;
     struct session_id id;
-    struct tunnel_connection *connection;
+    uint32_t connections; /* how many to ask for */
+    struct session_socket sockets[SESSION_SOCKETS_MAX];
+    struct session_pool pool;
     struct stream_table streams;
     struct event *deadline;                        /* of the greeting, of UNBIND, of a GOAWAY's close */
     struct binding bindings[SESSION_BINDINGS_MAX]; /* clientBindRef: index + 1 */
@@ -47,7 +69,8 @@ struct session {
     char end_text[512];
 };
 
-/* For control frames, now. */
+/* For control frames, now: of that socket, of the primary. */
+struct frame_batch *socket_control(struct session_socket *socket);
 struct frame_batch *session_control(struct session *session);
 /* Adds a session frame and frees the payload; NULL: out of memory, which ends the process. */
 void session_say(struct session *session, enum frame_type type, char *payload);
@@ -68,6 +91,6 @@ void session_bindings_changed(struct session *session);
 void session_await_close(struct session *session);
 
 /* Handles every frame of one message. */
-void session_read_message(struct session *session, struct evbuffer *message);
+void session_read_message(struct session_socket *socket, struct evbuffer *message);
 
 #endif

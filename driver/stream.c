@@ -103,6 +103,15 @@ void stream_reset(struct stream *stream, enum error_code code, const char *reaso
     stream_on_gone(stream);
 }
 
+void stream_on_lost(struct stream *stream, const struct outbox *lost)
+{
+    if (stream->outbox != lost)
+        return;
+    outbox_sender_leave(&stream->sender);
+    stream->outbox = stream->table->outbox;
+    stream_reset(stream, CODE_CANCEL, "the connection that carried it was lost");
+}
+
 static void leave_if_complete(struct stream *stream)
 {
     if (stream->end_sent && stream->end_received && stream->handler == NULL)

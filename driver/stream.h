@@ -57,8 +57,11 @@ void stream_consumed(struct stream *stream, size_t bytes);
 void stream_on_data(struct stream *stream, struct evbuffer *data, uint32_t length);
 void stream_on_end(struct stream *stream);
 void stream_on_window(struct stream *stream, uint32_t increment);
-/* The kit reset it, or the connection is lost. */
+/* The kit reset it, or the session is lost. */
 void stream_on_gone(struct stream *stream);
+/* The connection with that outbox is lost: when it carried the stream, the stream is gone, and RESET goes another way,
+ * for the case that the kit has not noticed. */
+void stream_on_lost(struct stream *stream, const struct outbox *lost);
 
 /* The table's links and counts. */
 struct stream *stream_of_sender(struct outbox_sender *sender);

@@ -25,6 +25,17 @@ void stream_table_done(struct stream_table *table)
             stream_on_gone(LIST_FIRST(&table->buckets[i])->stream);
 }
 
+void stream_table_lose(struct stream_table *table, const struct outbox *lost)
+{
+    for (size_t i = 0; i < STREAM_BUCKETS; i++) {
+        struct stream_link *next;
+        for (struct stream_link *link = LIST_FIRST(&table->buckets[i]); link != NULL; link = next) {
+            next = LIST_NEXT(link, entry);
+            stream_on_lost(link->stream, lost);
+        }
+    }
+}
+
 /* Ids are even. */
 static size_t bucket_of(uint32_t id)
 {

@@ -38,8 +38,10 @@ struct stream_table {
 /* What HELLO_OK granted. */
 void stream_table_init(struct stream_table *table, struct loop *loop, struct outbox *outbox, uint32_t stream_window,
                        uint32_t session_window, uint32_t max_streams);
-/* The connection is lost: all streams go. Takes zeroed ones. */
+/* The session's connection is lost: all streams go. Takes zeroed ones. */
 void stream_table_done(struct stream_table *table);
+/* Another connection than the primary is lost: the streams that it carried go. */
+void stream_table_lose(struct stream_table *table, const struct outbox *lost);
 
 void stream_table_add(struct stream_table *table, struct stream_link *link);
 void stream_table_remove(struct stream_table *table, struct stream_link *link);

@@ -27,10 +27,24 @@ void tunnel_stop(struct tunnel *tunnel, enum exit_status status)
 
 /* ---- the session ---- */
 
-static void on_established(void *owner, const struct session_id *id)
+static void on_established(void *owner, const struct session_id *id, uint32_t connections_granted)
 {
     struct tunnel *tunnel = owner;
+    uint32_t asked = tunnel->options->connections;
     tunnel_note("connected to %s, session %s", tunnel->daemon.name, id->text);
+    if (connections_granted < asked)
+        tunnel_note("the daemon grants %u of the %u connections that were asked for", (unsigned)connections_granted,
+                    (unsigned)asked);
+}
+
+static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted, const char *why)
+{
+    (void)owner;
+    if (attached == granted)
+        tunnel_note("all %u connections to the daemon stand", (unsigned)granted);
+    else
+        tunnel_note("%u of %u connections to the daemon are left, a new one will follow: %s", (unsigned)attached,
+                    (unsigned)granted, why);
 }
 
 /* The one line that scripts read. */
@@ -73,13 +87,15 @@ static void on_session_ended(void *owner, enum session_end end, const char *text
 
 static const struct session_events SESSION_EVENTS = {
     .on_established = on_established,
+    .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_ended = on_session_ended,
 };
 
 void tunnel_connect(struct tunnel *tunnel)
 {
-    tunnel->session = session_new(tunnel->loop, &tunnel->url, &tunnel->daemon, &SESSION_EVENTS, tunnel);
+    tunnel->session =
+        session_new(tunnel->loop, &tunnel->url, &tunnel->daemon, tunnel->options->connections, &SESSION_EVENTS, tunnel);
     session_bind(tunnel->session, &tunnel->wish);
 }
 

@@ -2,7 +2,6 @@
 
 #include "check.h"
 #include "handshake.h"
-#include "session_payloads.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -28,6 +27,8 @@ struct tunnel_connection {
     struct loop *loop;
     const struct server_url *url;
     const struct endpoint *daemon;
+    const char *subprotocols;     /* offered */
+    enum subprotocol subprotocol; /* agreed on */
     const struct connection_events *events;
     void *owner;
     enum connection_state state;
@@ -185,7 +186,8 @@ static void read_handshake(struct tunnel_connection *connection)
     case HTTP_MORE:
         return;
     case HTTP_HEAD:
-        if (handshake_is_accepted(http_reader_head(connection->handshake), connection->key, SUBPROTOCOL_V1_NAME, why)) {
+        if (handshake_is_accepted(http_reader_head(connection->handshake), connection->key, connection->subprotocols,
+                                  &connection->subprotocol, why)) {
             open_up(connection);
             return;
         }
@@ -281,21 +283,23 @@ static void on_dialed(void *owner, int fd, int error)
     bufferevent_set_max_single_write(connection->bev, IO_CHUNK);
     bufferevent_setwatermark(connection->bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
     bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
-    handshake_write(connection->url, connection->key, SUBPROTOCOL_V1_NAME, bufferevent_get_output(connection->bev));
+    handshake_write(connection->url, connection->key, connection->subprotocols,
+                    bufferevent_get_output(connection->bev));
     connection->state = HANDSHAKING;
     set_deadline(connection, HANDSHAKE_TIMEOUT_MS);
     bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
 }
 
 struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct server_url *url,
-                                                const struct endpoint *daemon, const struct connection_events *events,
-                                                void *owner)
+                                                const struct endpoint *daemon, const char *subprotocols,
+                                                const struct connection_events *events, void *owner)
 {
     struct tunnel_connection *connection = calloc(1, sizeof *connection);
     check(connection != NULL);
     connection->loop = loop;
     connection->url = url;
     connection->daemon = daemon;
+    connection->subprotocols = subprotocols;
     connection->events = events;
     connection->owner = owner;
     connection->outbox.is_shut = true; /* until there is a socket */
@@ -306,6 +310,11 @@ struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct 
     check(websocket_reader_init(&connection->reader, WEBSOCKET_CLIENT, TUNNEL_MESSAGE_MAX));
     connection->dial = dial_new(loop, daemon, DIAL_TIMEOUT_MS, on_dialed, connection);
     return connection;
+}
+
+enum subprotocol tunnel_connection_subprotocol(const struct tunnel_connection *connection)
+{
+    return connection->subprotocol;
 }
 
 struct outbox *tunnel_connection_outbox(struct tunnel_connection *connection)

@@ -5,6 +5,7 @@
 
 #include "dial.h"
 #include "outbox.h"
+#include "session_payloads.h"
 
 #include <stdint.h>
 
@@ -31,14 +32,16 @@ struct connection_events {
 
 struct tunnel_connection;
 
-/* Starts at once. `url`, `daemon` and `events` must outlive it. */
+/* Starts at once. Offers `subprotocols`, a list such as a Sec-WebSocket-Protocol field has it. `url`, `daemon`,
+ * `subprotocols` and `events` must outlive it. */
 struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct server_url *url,
-                                                const struct endpoint *daemon, const struct connection_events *events,
-                                                void *owner);
+                                                const struct endpoint *daemon, const char *subprotocols,
+                                                const struct connection_events *events, void *owner);
 /* Drops the socket if it is still there; no event follows. All senders must have left the outbox. */
 void tunnel_connection_destroy(struct tunnel_connection **p_connection);
 
-/* Only between on_opened and the end. */
+/* Only between on_opened and the end: what was agreed on, and what goes out. */
+enum subprotocol tunnel_connection_subprotocol(const struct tunnel_connection *connection);
 struct outbox *tunnel_connection_outbox(struct tunnel_connection *connection);
 
 /* Sends control frames that wait and a close frame; on_ended follows with the peer's close frame, or after

@@ -39,8 +39,8 @@ static void the_request_offers_what_it_should(void **state)
     assert_string_equal(head + strlen(head) - 4, "\r\n\r\n");
 }
 
-/* "" when accepted, else why not. */
-static const char *judge(const char *answer)
+/* "" when accepted, and then it is the expected one; else why not. */
+static const char *judge_offer(const char *answer, const char *offered, enum subprotocol expected)
 {
     static char why[HANDSHAKE_WHY_BYTES];
     struct http_reader *reader = http_reader_new(HTTP_ANSWERS);
@@ -48,12 +48,19 @@ static const char *judge(const char *answer)
     evbuffer_add(in, answer, strlen(answer));
     assert_int_equal(http_reader_read(reader, in, body, 0), HTTP_HEAD);
     why[0] = '\0';
-    bool is_accepted = handshake_is_accepted(http_reader_head(reader), KEY, PROTOCOL, why);
+    enum subprotocol subprotocol = SUBPROTOCOL_V2;
+    bool is_accepted = handshake_is_accepted(http_reader_head(reader), KEY, offered, &subprotocol, why);
     assert_int_equal(is_accepted, why[0] == '\0');
+    assert_int_equal(subprotocol, is_accepted ? expected : SUBPROTOCOL_V2);
     evbuffer_free(in);
     evbuffer_free(body);
     http_reader_destroy(&reader);
     return why;
+}
+
+static const char *judge(const char *answer)
+{
+    return judge_offer(answer, PROTOCOL, SUBPROTOCOL_V1);
 }
 
 #define ANSWER(fields) "HTTP/1.1 101 Switching Protocols\r\n" fields "\r\n"
@@ -67,6 +74,20 @@ static void a_good_answer_is_accepted_in_any_spelling(void **state)
     assert_string_equal(judge(ANSWER("upgrade: WebSocket\r\nconnection: keep-alive, upgrade\r\nX: y\r\n"
                                      "sec-websocket-accept: " ACCEPT "\r\nsec-websocket-protocol: " PROTOCOL "\r\n")),
                         "");
+}
+
+static void any_of_the_offered_subprotocols_may_be_taken_up(void **state)
+{
+    (void)state;
+#define ANSWER_OF(subprotocol)                                                                                         \
+    ANSWER("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT                                \
+           "\r\nSec-WebSocket-Protocol: " subprotocol "\r\n")
+    static const char BOTH[] = "hoody-tunnel.v2, hoody-tunnel.v1";
+    assert_string_equal(judge_offer(ANSWER_OF("hoody-tunnel.v2"), BOTH, SUBPROTOCOL_V2), "");
+    assert_string_equal(judge_offer(ANSWER_OF("hoody-tunnel.v1"), BOTH, SUBPROTOCOL_V1), "");
+    assert_string_not_equal(judge_offer(ANSWER_OF("hoody-tunnel.v2, hoody-tunnel.v1"), BOTH, SUBPROTOCOL_V2), "");
+    assert_string_not_equal(judge_offer(ANSWER_OF("hoody-tunnel.v3"), BOTH, SUBPROTOCOL_V2), "");
+    assert_string_not_equal(judge_offer(ANSWER_OF("hoody-tunnel.v1"), "hoody-tunnel.v2", SUBPROTOCOL_V1), "");
 }
 
 static void an_answer_that_is_not_ours_is_refused(void **state)
@@ -104,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_offers_what_it_should),
         cmocka_unit_test(a_good_answer_is_accepted_in_any_spelling),
+        cmocka_unit_test(any_of_the_offered_subprotocols_may_be_taken_up),
         cmocka_unit_test(an_answer_that_is_not_ours_is_refused),
         cmocka_unit_test(any_other_status_is_told_with_a_hint),
     };

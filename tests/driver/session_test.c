@@ -81,7 +81,7 @@ static void a_goaway_instead_of_hello_ok_says_why(void **state)
     struct stage *stage = *state;
     stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":14,\"message\":\"tunnel session limit reached\"}");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_TRY_LATER, "", bufferevent_get_output(stage->kit));
+    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_TRY_LATER, "", bufferevent_get_output(stage->kit->bev));
     the_end_is(stage, SESSION_FAILED, "tunnel session limit reached (resource exhausted)");
 }
 
@@ -120,7 +120,7 @@ static void a_text_message_is_refused(void **state)
     struct stage *stage = *state;
     struct evbuffer *text = evbuffer_new();
     evbuffer_add(text, "{}", 2);
-    websocket_write(WEBSOCKET_SERVER, WEBSOCKET_TEXT, text, bufferevent_get_output(stage->kit));
+    websocket_write(WEBSOCKET_SERVER, WEBSOCKET_TEXT, text, bufferevent_get_output(stage->kit->bev));
     evbuffer_free(text);
     stage_hear_close(stage, WEBSOCKET_CLOSE_PROTOCOL_ERROR);
     the_end_is(stage, SESSION_FAILED, "text frames not allowed");
@@ -204,7 +204,7 @@ static void a_goaway_ends_streams_and_session(void **state)
     stage_service_hear(stage, 0, "GET / HTTP/1.1\r\nHost: service\r\n\r\n");
     stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":0,\"message\":\"kit is shutting down\"}");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_GOING_AWAY, "", bufferevent_get_output(stage->kit));
+    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_GOING_AWAY, "", bufferevent_get_output(stage->kit->bev));
     stage_service_hear_reset(stage, 0);
     the_end_is(stage, SESSION_FAILED, "kit is shutting down (no error)");
 }
@@ -214,7 +214,7 @@ static void a_goaway_counts_whatever_it_holds(void **state)
     struct stage *stage = *state;
     stage_say(stage, FRAME_GOAWAY, 0, "nonsense");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_NORMAL, "", bufferevent_get_output(stage->kit));
+    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_NORMAL, "", bufferevent_get_output(stage->kit->bev));
     the_end_is(stage, SESSION_FAILED, "the daemon ended the session");
 }
 

@@ -12,18 +12,18 @@
 
 enum { WATCHDOG_S = 60 };
 
-static void run_once(struct stage *stage)
+void stage_run_once(struct stage *stage)
 {
     assert_true(event_base_loop(loop_base(stage->loop), EVLOOP_ONCE) >= 0);
 }
 
 #define AWAIT(stage, condition)                                                                                        \
     while (!(condition))                                                                                               \
-    run_once(stage)
+    stage_run_once(stage)
 
 /* ---- the kit ---- */
 
-static void keep_frames(struct stage *stage, struct evbuffer *message)
+static void keep_frames(struct kit_socket *kit, struct evbuffer *message)
 {
     struct frame_walk walk;
     struct frame_header header;
@@ -37,47 +37,64 @@ static void keep_frames(struct stage *stage, struct evbuffer *message)
         heard->stream = header.stream;
         heard->length = header.length;
         assert_int_equal(evbuffer_remove(message, heard->payload, header.length), header.length);
-        TAILQ_INSERT_TAIL(&stage->heard, heard, entry);
+        TAILQ_INSERT_TAIL(&kit->heard, heard, entry);
     }
     assert_int_equal(verdict, FRAME_END);
 }
 
-static bool accept_handshake(struct stage *stage)
+/* What the driver must offer on this socket, and what the kit takes of it. */
+static const char *offer_of(const struct kit_socket *kit, const char **ret_taken)
+{
+    bool has_several = kit->stage->asked > 1;
+    *ret_taken = has_several ? "hoody-tunnel.v2" : "hoody-tunnel.v1";
+    if (has_several && kit == &kit->stage->sockets[0])
+        return "\r\nSec-WebSocket-Protocol: hoody-tunnel.v2, hoody-tunnel.v1\r\n";
+    return has_several ? "\r\nSec-WebSocket-Protocol: hoody-tunnel.v2\r\n"
+                       : "\r\nSec-WebSocket-Protocol: hoody-tunnel.v1\r\n";
+}
+
+static bool accept_handshake(struct kit_socket *kit)
 {
     static const char KEY[] = "Sec-WebSocket-Key: ";
-    struct evbuffer *input = bufferevent_get_input(stage->kit);
+    struct evbuffer *input = bufferevent_get_input(kit->bev);
     struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
     if (end.pos < 0)
         return false;
     char head[2048] = "", accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+    const char *taken = NULL;
     assert_true((size_t)end.pos + 4 < sizeof head);
     evbuffer_remove(input, head, (size_t)end.pos + 4);
     assert_non_null(strstr(head, "GET /api/v1/tunnel/connect HTTP/1.1\r\nHost: 127.0.0.1:"));
-    assert_non_null(strstr(head, "\r\nSec-WebSocket-Protocol: hoody-tunnel.v1\r\n"));
+    assert_non_null(strstr(head, offer_of(kit, &taken)));
+    if (kit != &kit->stage->sockets[0] && kit->stage->refused_upgrades > 0) {
+        kit->stage->refused_upgrades--;
+        evbuffer_add_printf(bufferevent_get_output(kit->bev), "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+        return false;
+    }
     const char *key = strstr(head, KEY);
     assert_non_null(key);
     websocket_accept_key(span_of(key + sizeof KEY - 1, WEBSOCKET_KEY_LENGTH), accept);
-    evbuffer_add_printf(bufferevent_get_output(stage->kit),
+    evbuffer_add_printf(bufferevent_get_output(kit->bev),
                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: hoody-tunnel.v1\r\n\r\n",
-                        accept);
-    stage->kit_is_open = true;
+                        "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+                        accept, taken);
+    kit->is_open = true;
     return true;
 }
 
 static void on_kit_read(struct bufferevent *bev, void *arg)
 {
-    struct stage *stage = arg;
+    struct kit_socket *kit = arg;
     struct evbuffer *input = bufferevent_get_input(bev), *message = evbuffer_new();
-    if (stage->kit_is_open || accept_handshake(stage)) {
+    if (kit->is_open || accept_handshake(kit)) {
         enum websocket_event event;
-        while ((event = websocket_read(&stage->reader, input, message)) != WEBSOCKET_MORE) {
+        while ((event = websocket_read(&kit->reader, input, message)) != WEBSOCKET_MORE) {
             if (event == WEBSOCKET_CLOSED) {
-                stage->close_code = stage->reader.close_code;
+                kit->close_code = kit->reader.close_code;
                 break;
             }
             assert_int_equal(event, WEBSOCKET_MESSAGE);
-            keep_frames(stage, message);
+            keep_frames(kit, message);
         }
     }
     evbuffer_free(message);
@@ -87,8 +104,8 @@ static void on_kit_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     (void)what;
-    struct stage *stage = arg;
-    stage->kit_ended = true;
+    struct kit_socket *kit = arg;
+    kit->has_ended = true;
 }
 
 static void on_kit_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length,
@@ -98,18 +115,35 @@ static void on_kit_accept(struct evconnlistener *listener, evutil_socket_t fd, s
     (void)address;
     (void)length;
     struct stage *stage = arg;
-    assert_null(stage->kit);
-    stage->kit = bufferevent_socket_new(loop_base(stage->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-    assert_non_null(stage->kit);
-    assert_true(frame_batch_init(&stage->batch, WEBSOCKET_SERVER, bufferevent_get_output(stage->kit)));
-    assert_true(websocket_reader_init(&stage->reader, WEBSOCKET_SERVER, TUNNEL_MESSAGE_MAX));
-    bufferevent_setcb(stage->kit, on_kit_read, NULL, on_kit_event, stage);
-    bufferevent_enable(stage->kit, EV_READ | EV_WRITE);
+    assert_true(stage->socket_count < STAGE_SOCKETS_MAX);
+    struct kit_socket *kit = &stage->sockets[stage->socket_count++];
+    kit->stage = stage;
+    kit->bev = bufferevent_socket_new(loop_base(stage->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    assert_non_null(kit->bev);
+    TAILQ_INIT(&kit->heard);
+    assert_true(frame_batch_init(&kit->batch, WEBSOCKET_SERVER, bufferevent_get_output(kit->bev)));
+    assert_true(websocket_reader_init(&kit->reader, WEBSOCKET_SERVER, TUNNEL_MESSAGE_MAX));
+    bufferevent_setcb(kit->bev, on_kit_read, NULL, on_kit_event, kit);
+    bufferevent_enable(kit->bev, EV_READ | EV_WRITE);
+}
+
+void stage_on(struct stage *stage, size_t socket)
+{
+    if (stage->kit->bev != NULL)
+        stage_send(stage);
+    AWAIT(stage, socket < stage->socket_count && stage->sockets[socket].is_open);
+    stage->kit = &stage->sockets[socket];
+}
+
+void stage_has_sockets(struct stage *stage, size_t count)
+{
+    stage_hear_nothing(stage); /* what was about to come has come: accepting takes no longer than a frame */
+    assert_int_equal(stage->socket_count, count);
 }
 
 void stage_say_bytes(struct stage *stage, enum frame_type type, uint32_t stream, const void *bytes, size_t length)
 {
-    frame_batch_add(&stage->batch, type, stream, span_of(bytes, length));
+    frame_batch_add(&stage->kit->batch, type, stream, span_of(bytes, length));
 }
 
 void stage_say(struct stage *stage, enum frame_type type, uint32_t stream, const char *payload)
@@ -127,12 +161,12 @@ void stage_say_filler(struct stage *stage, uint32_t stream, size_t length)
 
 void stage_grant(struct stage *stage, uint32_t stream, uint32_t increment)
 {
-    frame_batch_add_window(&stage->batch, stream, increment);
+    frame_batch_add_window(&stage->kit->batch, stream, increment);
 }
 
 void stage_send(struct stage *stage)
 {
-    frame_batch_seal(&stage->batch);
+    frame_batch_seal(&stage->kit->batch);
 }
 
 void stage_open(struct stage *stage, uint32_t stream, const char *method, const char *target, const char *fields)
@@ -165,13 +199,13 @@ const struct heard *stage_hear_any(struct stage *stage)
     stage_send(stage);
     free(stage->current);
     stage->current = NULL;
-    while (TAILQ_EMPTY(&stage->heard)) {
-        if (stage->kit_ended || stage->is_over)
+    while (TAILQ_EMPTY(&stage->kit->heard)) {
+        if (stage->kit->has_ended || stage->is_over)
             fail_msg("no frame comes any more: %s", stage->end_text);
-        run_once(stage);
+        stage_run_once(stage);
     }
-    stage->current = TAILQ_FIRST(&stage->heard);
-    TAILQ_REMOVE(&stage->heard, stage->current, entry);
+    stage->current = TAILQ_FIRST(&stage->kit->heard);
+    TAILQ_REMOVE(&stage->kit->heard, stage->current, entry);
     return stage->current;
 }
 
@@ -244,10 +278,10 @@ void stage_hear_nothing(struct stage *stage)
 void stage_hear_close(struct stage *stage, uint16_t code)
 {
     stage_send(stage);
-    AWAIT(stage, stage->close_code != 0);
-    assert_true(TAILQ_EMPTY(&stage->heard));
-    assert_int_equal(stage->close_code, code);
-    websocket_write_close(WEBSOCKET_SERVER, code, "", bufferevent_get_output(stage->kit));
+    AWAIT(stage, stage->kit->close_code != 0);
+    assert_true(TAILQ_EMPTY(&stage->kit->heard));
+    assert_int_equal(stage->kit->close_code, code);
+    websocket_write_close(WEBSOCKET_SERVER, code, "", bufferevent_get_output(stage->kit->bev));
 }
 
 static void close_with_reset(struct bufferevent *bev)
@@ -257,15 +291,20 @@ static void close_with_reset(struct bufferevent *bev)
     bufferevent_free(bev);
 }
 
+static void drop_kit(struct kit_socket *kit, bool with_reset)
+{
+    frame_batch_done(&kit->batch);
+    websocket_reader_done(&kit->reader);
+    if (with_reset)
+        close_with_reset(kit->bev);
+    else
+        bufferevent_free(kit->bev);
+    kit->bev = NULL;
+}
+
 void stage_drop_kit(struct stage *stage, bool with_reset)
 {
-    frame_batch_done(&stage->batch);
-    websocket_reader_done(&stage->reader);
-    if (with_reset)
-        close_with_reset(stage->kit);
-    else
-        bufferevent_free(stage->kit);
-    stage->kit = NULL;
+    drop_kit(stage->kit, with_reset);
 }
 
 /* ---- the local service ---- */
@@ -297,7 +336,7 @@ static void on_service_accept(struct evconnlistener *listener, evutil_socket_t f
 
 static struct service_connection *connection_of(struct stage *stage, size_t connection)
 {
-    if (stage->kit != NULL)
+    if (stage->kit->bev != NULL)
         stage_send(stage);
     AWAIT(stage, connection < stage->connection_count);
     assert_non_null(stage->connections[connection].bev);
@@ -334,7 +373,7 @@ static void service_await(struct stage *stage, size_t number, size_t length)
     while (evbuffer_get_length(input) < length) {
         if (connection->ended || connection->reset)
             fail_msg("the driver closed connection %zu after %zu bytes", number, evbuffer_get_length(input));
-        run_once(stage);
+        stage_run_once(stage);
     }
 }
 
@@ -415,11 +454,20 @@ void stage_service_hear_reset(struct stage *stage, size_t number)
 
 /* ---- the session ---- */
 
-static void on_established(void *owner, const struct session_id *id)
+static void on_established(void *owner, const struct session_id *id, uint32_t connections_granted)
 {
     struct stage *stage = owner;
+    stage->granted = connections_granted;
     assert_string_equal(id->text, "S-11111111-2222-4333-8444-555555555555");
     stage->is_established = true;
+}
+
+static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted, const char *why)
+{
+    struct stage *stage = owner;
+    assert_int_equal(granted, stage->granted);
+    assert_true(attached == granted || *why != '\0');
+    stage->attached = attached;
 }
 
 static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
@@ -443,13 +491,14 @@ static void on_ended(void *owner, enum session_end end, const char *text)
 
 static const struct session_events EVENTS = {
     .on_established = on_established,
+    .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_ended = on_ended,
 };
 
 void stage_await_end(struct stage *stage)
 {
-    if (stage->kit != NULL)
+    if (stage->kit->bev != NULL)
         stage_send(stage);
     AWAIT(stage, stage->is_over);
 }
@@ -480,7 +529,8 @@ static struct stage *new_stage(void **state)
     assert_non_null(stage);
     *state = stage;
     alarm(WATCHDOG_S);
-    TAILQ_INIT(&stage->heard);
+    stage->kit = &stage->sockets[0];
+    stage->asked = 1;
     stage->loop = loop_new();
     assert_non_null(stage->loop);
     stage->kit_listener = listen_somewhere(stage, on_kit_accept, &stage->daemon);
@@ -494,9 +544,9 @@ static struct stage *new_stage(void **state)
 
 static void begin_session(struct stage *stage)
 {
-    stage->session = session_new(stage->loop, &stage->url, &stage->daemon, &EVENTS, stage);
+    stage->session = session_new(stage->loop, &stage->url, &stage->daemon, stage->asked, &EVENTS, stage);
     session_bind(stage->session, &stage->wish);
-    AWAIT(stage, stage->kit_is_open);
+    stage_on(stage, 0);
     stage_hear(stage, FRAME_HELLO, 0);
 }
 
@@ -530,6 +580,15 @@ int stage_set_up(void **state)
     return 0;
 }
 
+int stage_set_up_several(void **state)
+{
+    struct stage *stage = new_stage(state);
+    stage->wish = (struct binding_wish){.port = 8080, .service = &stage->service};
+    stage->asked = 4;
+    begin_session(stage);
+    return 0;
+}
+
 int stage_set_up_pull(void **state)
 {
     struct stage *stage = new_stage(state);
@@ -539,19 +598,25 @@ int stage_set_up_pull(void **state)
     return 0;
 }
 
+static void forget_kit(struct kit_socket *kit)
+{
+    struct heard *heard;
+    while ((heard = TAILQ_FIRST(&kit->heard)) != NULL) {
+        TAILQ_REMOVE(&kit->heard, heard, entry);
+        free(heard);
+    }
+    if (kit->bev != NULL)
+        drop_kit(kit, false);
+}
+
 int stage_tear_down(void **state)
 {
     struct stage *stage = *state;
     free(stage->current);
-    struct heard *heard;
-    while ((heard = TAILQ_FIRST(&stage->heard)) != NULL) {
-        TAILQ_REMOVE(&stage->heard, heard, entry);
-        free(heard);
-    }
     session_destroy(&stage->session);
     local_service_done(&stage->service);
-    if (stage->kit != NULL)
-        stage_drop_kit(stage, false);
+    for (size_t i = 0; i < stage->socket_count; i++)
+        forget_kit(&stage->sockets[i]);
     for (size_t i = 0; i < stage->connection_count; i++)
         if (stage->connections[i].bev != NULL)
             bufferevent_free(stage->connections[i].bev);

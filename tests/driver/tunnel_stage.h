@@ -16,6 +16,7 @@
 
 enum {
     STAGE_CONNECTIONS_MAX = 16,
+    STAGE_SOCKETS_MAX = 8,
     STAGE_BLOCKING_SOCKETS = 3,
     STAGE_WINDOW = 65536 * 2,
     STAGE_SESSION_WINDOW = 65536 * 4,
@@ -28,6 +29,18 @@ struct heard {
     uint32_t stream;
     size_t length;
     char payload[]; /* NUL-terminated for convenience */
+};
+
+/* One WebSocket as the kit sees it. */
+struct kit_socket {
+    struct stage *stage;
+    struct bufferevent *bev; /* NULL: the kit dropped it */
+    bool is_open;            /* the handshake is done */
+    struct websocket_reader reader;
+    struct frame_batch batch;
+    TAILQ_HEAD(, heard) heard;
+    bool has_ended;      /* the driver dropped it */
+    uint16_t close_code; /* of its close frame, 0: none yet */
 };
 
 struct service_connection {
@@ -43,18 +56,16 @@ struct stage {
     struct local_service service;
     struct tcp_target target; /* the same, for PULL */
     struct binding_wish wish;
+    uint32_t asked; /* how many sockets */
     struct session *session;
 
     /* the kit */
     struct evconnlistener *kit_listener;
-    struct bufferevent *kit;
-    bool kit_is_open; /* the handshake is done */
-    struct websocket_reader reader;
-    struct frame_batch batch;
-    TAILQ_HEAD(, heard) heard;
-    struct heard *current; /* what stage_hear returned last */
-    bool kit_ended;        /* the driver dropped the connection */
-    uint16_t close_code;   /* of its close frame, 0: none yet */
+    struct kit_socket sockets[STAGE_SOCKETS_MAX]; /* as they came */
+    size_t socket_count;
+    unsigned refused_upgrades; /* so many secondaries get a 503 */
+    struct kit_socket *kit;    /* what is said goes out on it, only its frames are heard; the first one at first */
+    struct heard *current;     /* what stage_hear returned last */
 
     /* the local service */
     struct evconnlistener *service_listener; /* NULL: down */
@@ -64,6 +75,8 @@ struct stage {
 
     /* what the session told */
     bool is_established;
+    uint32_t granted;
+    uint32_t attached; /* as told last */
     unsigned bound;
     char public_url[128];
     uint16_t bound_port;
@@ -73,10 +86,16 @@ struct stage {
 };
 
 /* cmocka's setup and teardown: *state is the stage. */
-int stage_set_up(void **state);       /* bound, ready for STREAM_OPEN */
-int stage_set_up_early(void **state); /* HELLO was heard, nothing said */
-int stage_set_up_pull(void **state);  /* bound, ready for STREAM_OPEN of tcp */
+int stage_set_up(void **state);         /* bound, ready for STREAM_OPEN */
+int stage_set_up_early(void **state);   /* HELLO was heard, nothing said */
+int stage_set_up_several(void **state); /* HELLO of v2 was heard that asks for four sockets, nothing said */
+int stage_set_up_pull(void **state);    /* bound, ready for STREAM_OPEN of tcp */
 int stage_tear_down(void **state);
+
+/* From now on the kit speaks and hears on this socket; they are numbered as they come, and awaited. */
+void stage_on(struct stage *stage, size_t socket);
+/* No further socket has come. */
+void stage_has_sockets(struct stage *stage, size_t count);
 
 /* The kit. Frames said share a message until stage_send. */
 void stage_say(struct stage *stage, enum frame_type type, uint32_t stream, const char *payload);
@@ -121,6 +140,8 @@ void stage_service_reset(struct stage *stage, size_t connection);
 void stage_service_hear_end(struct stage *stage, size_t connection);
 void stage_service_hear_reset(struct stage *stage, size_t connection);
 
+/* One turn of the loop, for conditions of the test's own. */
+void stage_run_once(struct stage *stage);
 /* Runs the loop until the session has ended. */
 void stage_await_end(struct stage *stage);
 

@@ -40,9 +40,10 @@ static void check_answer(const struct http_head *head)
 {
     char why[HANDSHAKE_WHY_BYTES];
     memset(why, 'x', sizeof why);
-    if (handshake_is_accepted(head, KEY, SUBPROTOCOL_V1_NAME, why)) {
+    enum subprotocol subprotocol;
+    if (handshake_is_accepted(head, KEY, SUBPROTOCOL_V1_NAME, &subprotocol, why)) {
         check(head->status == 101 && has(head, "sec-websocket-accept", ACCEPT));
-        check(has(head, "sec-websocket-protocol", SUBPROTOCOL_V1_NAME));
+        check(subprotocol == SUBPROTOCOL_V1 && has(head, "sec-websocket-protocol", SUBPROTOCOL_V1_NAME));
         return;
     }
     check(strnlen(why, sizeof why) < sizeof why && strlen(why) > 0);
