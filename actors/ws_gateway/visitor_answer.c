@@ -47,6 +47,7 @@ static void refuse_upgrade(struct visitor *visitor)
     visitor->must_close = true;
     visitor->stream->is_gated = false;
     stream_end_input(visitor->stream);
+    tunnel_session_send_turn(visitor->stream->session, visitor->stream); /* at once: its answer may be whole already */
 }
 
 static void limit_interim(struct visitor *visitor)
