@@ -1,8 +1,8 @@
 /* A visitor's request head on its way into STREAM_OPEN. */
-#include "http_byte_class.h"
 #include "http_field_text.h"
 #include "http_forward.h"
 #include "http_hop_by_hop.h"
+#include "http_target.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,48 +19,6 @@ struct forwarding {
 
 /* ---- the target ---- */
 
-static bool is_letter(uint8_t byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-}
-
-static bool is_scheme_byte(uint8_t byte)
-{
-    return is_letter(byte) || (byte >= '0' && byte <= '9') || byte == '+' || byte == '-' || byte == '.';
-}
-
-/* scheme://authority, then path and query. false: not in absolute-form. */
-static bool split_absolute(struct span target, struct span *ret_authority, struct span *ret_rest)
-{
-    size_t at = 0;
-    while (at < target.length && is_scheme_byte(target.data[at])) {
-        at++;
-    }
-    if (at == 0 || !is_letter(target.data[0]) || target.length - at < 3 || memcmp(target.data + at, "://", 3) != 0) {
-        return false;
-    }
-    const size_t begin = at + 3;
-    size_t end = begin;
-    while (end < target.length && target.data[end] != '/' && target.data[end] != '?') {
-        end++;
-    }
-    *ret_authority = span_of(target.data + begin, end - begin);
-    *ret_rest = span_of(target.data + end, target.length - end);
-    return true;
-}
-
-/* Host never holds the userinfo (RFC 9110 section 7.2). */
-static struct span without_userinfo(struct span authority)
-{
-    const uint8_t *at = memrchr(authority.data, '@', authority.length);
-    return at == NULL ? authority : span_of(at + 1, authority.length - (size_t)(at + 1 - authority.data));
-}
-
-static bool is_host(struct span host)
-{
-    return host.length > 0 && host.data[0] != ':' && http_byte_run(host, BYTE_HOST) == host.length;
-}
-
 static char *join_text(const char *before, struct span after)
 {
     const size_t length = strlen(before);
@@ -73,29 +31,25 @@ static char *join_text(const char *before, struct span after)
     return text;
 }
 
-/* RFC 9112 section 3.2: origin-form, and the authority wins over Host. One that is none is the service's to judge by
- * the Host that came with it. */
+/* RFC 9112 section 3.2: origin-form, and the authority wins over Host. */
 static bool forward_target(struct forwarding *forwarding)
 {
     const struct http_head *head = forwarding->head;
-    struct span authority, rest;
-    const char *before = "";
+    const struct http_target target = http_target_read(head->target);
 
     forwarding->host = head->host;
-    if (!split_absolute(head->target, &authority, &rest)) {
+    if (target.form != TARGET_ABSOLUTE) {
         forwarding->made.target = join_text("", head->target);
         return forwarding->made.target != NULL;
     }
-    authority = without_userinfo(authority);
-    if (is_host(authority)) {
-        forwarding->host = authority;
-    }
-    if (rest.length == 0) {
+    forwarding->host = target.host;
+    const char *before = "";
+    if (target.path.length == 0) {
         before = span_equals(head->method, "OPTIONS") ? "*" : "/";
-    } else if (rest.data[0] == '?') {
+    } else if (target.path.data[0] == '?') {
         before = "/";
     }
-    forwarding->made.target = join_text(before, rest);
+    forwarding->made.target = join_text(before, target.path);
     return forwarding->made.target != NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "http_byte_class.h"
 #include "http_llhttp.h"
+#include "http_target.h"
 
 /* One head being judged, and what one pass over its fields says of framing and connection. */
 struct judge {
@@ -19,8 +20,8 @@ struct judge {
     bool has_upgrade;
     bool has_expect;
 
-    /* The head as llhttp gets to see it: repeated Content-Length lines, which it and many services refuse even when
-     * equal, are left out (RFC 9110 section 8.6). */
+    /* The head as llhttp gets to see it. Left out are repeated Content-Length lines, which it and many services refuse
+     * even when equal (RFC 9110 section 8.6), and white space behind the values of framing, where it knows no tab. */
     struct span pieces[HTTP_FIELDS_MAX + 1];
     size_t piece_count;
     size_t pieced; /* bytes of the head already in pieces, or left out */
@@ -58,15 +59,29 @@ static bool read_length(struct span value, uint64_t *ret_length)
     return true;
 }
 
-/* Ends a piece before the line of field `i`, and goes on after it. */
-static void leave_line_out(struct judge *judge, size_t i)
+/* Ends a piece at `begin`, and goes on at `end`. At most once for a field. */
+static void leave_out(struct judge *judge, size_t begin, size_t end)
+{
+    judge->pieces[judge->piece_count++] = span_of(judge->bytes.data + judge->pieced, begin - judge->pieced);
+    judge->pieced = end;
+}
+
+/* Behind the CRLF of field `i`. */
+static size_t line_end(const struct judge *judge, size_t i)
 {
     const struct http_head_scan *scan = judge->scan;
-    const size_t line = scan->names[i].at;
-    const size_t end = i + 1 < scan->field_count ? scan->names[i + 1].at : judge->bytes.length - strlen("\r\n");
+    return i + 1 < scan->field_count ? scan->names[i + 1].at : judge->bytes.length - strlen("\r\n");
+}
 
-    judge->pieces[judge->piece_count++] = span_of(judge->bytes.data + judge->pieced, line - judge->pieced);
-    judge->pieced = end;
+static void leave_line_out(struct judge *judge, size_t i)
+{
+    leave_out(judge, judge->scan->names[i].at, line_end(judge, i));
+}
+
+static void leave_blanks_out(struct judge *judge, size_t i)
+{
+    const struct http_place value = judge->scan->values[i];
+    leave_out(judge, (size_t)value.at + value.length, line_end(judge, i) - strlen("\r\n"));
 }
 
 static bool take_length(struct judge *judge, size_t i, struct span value)
@@ -78,6 +93,7 @@ static bool take_length(struct judge *judge, size_t i, struct span value)
     if (!judge->has_length) {
         judge->has_length = true;
         judge->head->content_length = length;
+        leave_blanks_out(judge, i);
         return true;
     }
     if (length != judge->head->content_length) {
@@ -122,6 +138,7 @@ static bool take_field(struct judge *judge, size_t i, struct http_field field)
     case sizeof "transfer-encoding" - 1:
         if (span_equals_nocase(field.name, "transfer-encoding")) {
             judge->is_chunked = judge->coding_count++ == 0 && span_equals_nocase(field.value, "chunked");
+            leave_blanks_out(judge, i);
         }
         return true;
     default: /* of a number, not of an enum */
@@ -142,7 +159,7 @@ static bool take_fields(struct judge *judge)
         if (!take_field(judge, i, field)) {
             return false;
         }
-        const bool was_left_out = judge->pieced > scan->names[i].at;
+        const bool was_left_out = judge->pieced == line_end(judge, i);
         if (!was_left_out) {
             head->fields[head->field_count++] = field;
         }
@@ -166,6 +183,21 @@ static bool judge_coding(struct judge *judge)
     return judge->is_chunked || refuse(judge, 501, "Transfer-Encoding is not chunked");
 }
 
+static bool judge_target(struct judge *judge)
+{
+    const struct http_head *head = judge->head;
+    switch (http_target_read(head->target).form) {
+    case TARGET_ORIGIN:
+    case TARGET_ABSOLUTE:
+        return true;
+    case TARGET_ASTERISK:
+        return span_equals(head->method, "OPTIONS") || refuse(judge, 400, "the target * is of OPTIONS only");
+    case TARGET_OTHER:
+        return refuse(judge, 400, "the request target is neither a path nor a URL with a host");
+    }
+    check(false);
+}
+
 static bool judge_request(struct judge *judge)
 {
     struct http_head *head = judge->head;
@@ -178,6 +210,9 @@ static bool judge_request(struct judge *judge)
     }
     if (span_equals(head->method, "CONNECT")) {
         return refuse(judge, 405, "CONNECT is not served");
+    }
+    if (!judge_target(judge)) {
+        return false;
     }
     if (judge->is_chunked) {
         head->framing = HTTP_CHUNKED;

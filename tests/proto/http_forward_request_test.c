@@ -237,16 +237,6 @@ static void absolute_form_becomes_origin_form_and_its_authority_wins(void **stat
     expect_target("OPTIONS", "http://b?q", "/?q", "b");
 }
 
-static void an_authority_that_is_no_host_leaves_host_as_sent(void **state)
-{
-    (void)state;
-    expect_target("GET", "http:///x", "/x", "a");
-    expect_target("GET", "http://", "/", "a");
-    expect_target("GET", "http://:80/x", "/x", "a");
-    expect_target("GET", "http://u@/x", "/x", "a");
-    expect_target("GET", "http://b\\c/x", "/x", "a");
-}
-
 static void the_host_of_an_absolute_form_takes_the_place_of_host(void **state)
 {
     (void)state;
@@ -321,7 +311,6 @@ int main(void)
         cmocka_unit_test(every_latin_1_byte_becomes_its_code_point),
         cmocka_unit_test(target_bytes_are_passed_on_unchanged),
         cmocka_unit_test(absolute_form_becomes_origin_form_and_its_authority_wins),
-        cmocka_unit_test(an_authority_that_is_no_host_leaves_host_as_sent),
         cmocka_unit_test(the_host_of_an_absolute_form_takes_the_place_of_host),
         cmocka_unit_test(forwarded_fields_are_added_last),
         cmocka_unit_test(forwarded_fields_of_strangers_are_replaced),

@@ -239,6 +239,28 @@ static void a_target_of_no_known_form(void **state)
     assert_requests("GET relative HTTP/1.1\r\nHost: x\r\n\r\n", "bad 400\n");
     assert_requests("GET ?q HTTP/1.1\r\nHost: x\r\n\r\n", "bad 400\n");
     assert_requests("GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "bad 400\n");
+    assert_requests("OPTIONS *x HTTP/1.1\r\nHost: x\r\n\r\n", "bad 400\n");
+}
+
+static void the_asterisk_of_another_method_than_options(void **state)
+{
+    (void)state;
+    assert_requests("GET * HTTP/1.1\r\nHost: x\r\n\r\n", "bad 400\n");
+    assert_requests("POST * HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "bad 400\n");
+}
+
+static void an_absolute_target_without_a_host(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {
+        "http:///x",   "http://",       "http://?q",     "http://:80/x",
+        "http://u@/x", "http://u@:80/", "http://b\\c/x"
+    };
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        char text[96];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", targets[i]);
+        assert_requests(text, "bad 400\n");
+    }
 }
 
 static void bad_chunk_sizes(void **state)
@@ -316,6 +338,8 @@ int main(void)
         cmocka_unit_test(a_request_line_with_other_spaces),
         cmocka_unit_test(unsafe_bytes_in_a_target),
         cmocka_unit_test(a_target_of_no_known_form),
+        cmocka_unit_test(the_asterisk_of_another_method_than_options),
+        cmocka_unit_test(an_absolute_target_without_a_host),
         cmocka_unit_test(bad_chunk_sizes),
         cmocka_unit_test(a_fault_behind_chunk_data),
         cmocka_unit_test(unknown_methods),

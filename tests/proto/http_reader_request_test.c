@@ -76,6 +76,15 @@ static void equal_lengths_are_one(void **state)
                     "head POST / 1.0 length=2 close\nbody ab\nend\n");
 }
 
+static void white_space_around_the_values_of_framing_means_nothing(void **state)
+{
+    (void)state;
+    assert_requests("POST / HTTP/1.0\r\nContent-Length:\t2 \t\r\nContent-Length: 2\t\r\n\r\nab",
+                    "head POST / 1.0 length=2 close\nbody ab\nend\n");
+    assert_requests("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\t chunked \t\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+                    "head POST / 1.1 host=x chunked keep\nbody ab\nend\n");
+}
+
 static void a_chunked_body_is_decoded(void **state)
 {
     (void)state;
@@ -251,6 +260,7 @@ int main(void)
         cmocka_unit_test(empty_lines_before_a_request_are_skipped),
         cmocka_unit_test(a_body_by_length_is_exactly_so_long),
         cmocka_unit_test(equal_lengths_are_one),
+        cmocka_unit_test(white_space_around_the_values_of_framing_means_nothing),
         cmocka_unit_test(a_chunked_body_is_decoded),
         cmocka_unit_test(pipelined_requests_come_one_after_the_other),
         cmocka_unit_test(connection_and_version_say_whether_to_go_on),
