@@ -465,6 +465,8 @@ static void metrics_count_bound_ports_by_kind_and_mode_and_refusals_by_code(void
     assert_true(sample_value(samples, METRIC_bindings_active, "kind=\"tcp\",mode=\"pull\"") == 0);
     assert_true(sample_value(samples, METRIC_binds_refused_total, "code=\"ALREADY_BOUND\"") == 2);
     assert_true(sample_value(samples, METRIC_binds_refused_total, "code=\"INTERNAL\"") == 0);
+    assert_true(sample_value(samples, METRIC_binds_total, "result=\"bound\"") == 1); /* 8001 is not open yet */
+    assert_true(sample_value(samples, METRIC_binds_total, "result=\"refused\"") == 2);
     assert_true(sample_value(samples, METRIC_mailbox_messages_total, "actor=\"binding-registry\"") >= 5);
     say_unbind(stage, alice, binding);
     assert_true(sample_value(report(stage), METRIC_bindings_active, "kind=\"http\",mode=\"expose\"") == 0);

@@ -275,6 +275,10 @@ static void metrics_count_sessions_and_refusals_by_reason(void **state)
     assert_true(sample_value(samples, METRIC_sessions_refused_total, "reason=\"bad_hello\"") == 2);
     assert_true(sample_value(samples, METRIC_sessions_refused_total, "reason=\"bad_join\"") == 1);
     assert_true(sample_value(samples, METRIC_sessions_refused_total, "reason=\"draining\"") == 0);
+    assert_true(sample_value(samples, METRIC_handshakes_total, "result=\"opened\"") == 2);
+    assert_true(sample_value(samples, METRIC_handshakes_total, "result=\"resumed\"") == 0);
+    assert_true(sample_value(samples, METRIC_handshakes_total, "result=\"joined\"") == 0);
+    assert_true(sample_value(samples, METRIC_handshakes_total, "result=\"refused\"") == 4);
     assert_true(sample_value(samples, METRIC_mailbox_messages_total, "actor=\"session-manager\"") == 7);
     say_close_session(stage, first.text, 1, 0);
     samples = report(stage);
