@@ -252,10 +252,8 @@ static void the_asterisk_of_another_method_than_options(void **state)
 static void an_absolute_target_without_a_host(void **state)
 {
     (void)state;
-    static const char *const targets[] = {
-        "http:///x",   "http://",       "http://?q",     "http://:80/x",
-        "http://u@/x", "http://u@:80/", "http://b\\c/x"
-    };
+    static const char *const targets[] = {"http:///x",   "http://",       "http://?q",    "http://:80/x",
+                                          "http://u@/x", "http://u@:80/", "http://b\\c/x"};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         char text[96];
         snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", targets[i]);
