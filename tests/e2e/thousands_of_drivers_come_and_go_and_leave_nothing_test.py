@@ -26,9 +26,9 @@ from harness import (
 CYCLES = int(os.environ.get("HOODY_CYCLES", "10000"))
 PARKING_CYCLES = 200
 WARM_UP = 1000  # cycles until caches, pools and arenas have their size
-# A leak of 100 bytes per cycle is 900 KiB over the 9000 cycles that are looked at. Without a leak it is some tens of KiB,
-# now and then more: what the allocator keeps.
-RSS_NOISE_PER_9000 = 600 << 10
+# A leak of 100 bytes per cycle is 900 KiB over the 9000 cycles that are looked at. Without a leak it is some tens of KiB:
+# what the allocator keeps.
+RSS_NOISE_PER_9000 = 400 << 10
 ASK = {"clientBindRef": 1, "kind": "http", "mode": "expose", "containerPort": 0}
 GAUGES = (
     "sessions_active",
