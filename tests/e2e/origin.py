@@ -19,6 +19,7 @@ class Origin:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which would take one more
         self.listener.close()
 
     def _accept(self):
