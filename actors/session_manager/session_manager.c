@@ -372,7 +372,6 @@ static void on_report_metrics(struct session_manager *self, const struct message
     metric_report_add(&report, METRIC_sessions_expired_total, "reason=\"limit\"",
                       (double)self->expired_count[EXPIRY_LIMIT]);
     metric_report_add(&report, METRIC_secondary_connections, "", (double)session_table_attached(self->table));
-    metric_report_add(&report, METRIC_connections_joined_total, "", (double)self->joined);
     for (size_t i = 0; i < SESSION_REFUSAL_COUNT; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "reason=\"%s\"", refusal_names[i]);

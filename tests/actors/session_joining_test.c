@@ -357,7 +357,7 @@ static void joins_are_counted_and_refused_ones_by_reason(void **state)
                                          "reason=\"expired_ticket\"", "reason=\"unknown_session\""};
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
         assert_true(metric_of(stage, METRIC_sessions_refused_total, labels[i]) == 1);
-    assert_true(metric_of(stage, METRIC_connections_joined_total, "") == 1);
+    assert_true(metric_of(stage, METRIC_handshakes_total, "result=\"joined\"") == 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, play_setup, play_teardown)
