@@ -123,7 +123,7 @@ def expired_ticket(daemon):
 def index_in_use(daemon):
     with of_two_connections(daemon) as driver, RawDriver(daemon, "hoody-tunnel.v2", says_hello=False) as second:
         second.send(frame(JOIN, 0, ticket_of(driver)))
-        wait_until(lambda: daemon.metric("hoody_tunnel_connections_joined_total") == 1, "it has joined")
+        wait_until(lambda: daemon.metric('hoody_tunnel_handshakes_total{result="joined"}') == 1, "it has joined")
         assert join_refused(daemon, ticket_of(driver)) == ("INDEX_IN_USE", 1000)
 
 
