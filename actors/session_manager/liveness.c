@@ -13,8 +13,7 @@ uint64_t liveness_interval_ms(const struct liveness_limits *limits)
 
 void liveness_begin(struct liveness *liveness, const struct liveness_limits *limits, uint64_t now_ms)
 {
-    *liveness = (struct liveness){.used_ms = now_ms};
-    liveness_probe(liveness, limits, now_ms);
+    *liveness = (struct liveness){.used_ms = now_ms, .probe_at_ms = now_ms + liveness_interval_ms(limits)};
 }
 
 void liveness_use(struct liveness *liveness, uint64_t now_ms)
@@ -24,7 +23,22 @@ void liveness_use(struct liveness *liveness, uint64_t now_ms)
 
 void liveness_probe(struct liveness *liveness, const struct liveness_limits *limits, uint64_t now_ms)
 {
-    liveness->probe_at_ms = now_ms + liveness_interval_ms(limits);
+    uint64_t interval_ms = liveness_interval_ms(limits);
+    uint64_t late_ms = now_ms - earlier(now_ms, liveness->probe_at_ms);
+    if (late_ms > interval_ms / 2) { /* less is not worth a thought: probes are said together */
+        liveness->late_ms += late_ms;
+        liveness->late_at_ms = now_ms;
+    }
+    liveness->probe_at_ms = now_ms + interval_ms;
+}
+
+/* Without the time in which nobody asked. */
+static uint64_t silence_asked_ms(struct liveness *liveness, uint64_t silence_ms, uint64_t now_ms)
+{
+    bool was_heard_since = now_ms - earlier(now_ms, silence_ms) > liveness->late_at_ms;
+    if (was_heard_since)
+        liveness->late_ms = 0;
+    return silence_ms - earlier(silence_ms, liveness->late_ms);
 }
 
 enum liveness_verdict liveness_judge(struct liveness *liveness, const struct liveness_limits *limits,
@@ -35,12 +49,13 @@ enum liveness_verdict liveness_judge(struct liveness *liveness, const struct liv
     liveness->streams_opened = signs->streams_opened;
     if (is_used)
         liveness->used_ms = now_ms;
-    if (signs->silence_ms > limits->pong_timeout_ms)
+    uint64_t silence_ms = silence_asked_ms(liveness, signs->silence_ms, now_ms);
+    if (silence_ms > limits->pong_timeout_ms)
         return LIVENESS_PONG_TIMEOUT;
     uint64_t idle_at_ms = liveness->used_ms + limits->idle_timeout_ms;
     if (!is_used && now_ms >= idle_at_ms)
         return LIVENESS_IDLE_TIMEOUT;
-    uint64_t silent_at_ms = now_ms + (limits->pong_timeout_ms - signs->silence_ms) + 1;
+    uint64_t silent_at_ms = now_ms + (limits->pong_timeout_ms - silence_ms) + 1;
     liveness->probe_at_ms = earlier(liveness->probe_at_ms, silent_at_ms);
     if (!is_used)
         liveness->probe_at_ms = earlier(liveness->probe_at_ms, idle_at_ms);

@@ -14,6 +14,8 @@ struct liveness_limits {
 
 struct liveness {
     uint64_t probe_at_ms;    /* the next probe; monotonic */
+    uint64_t late_ms;        /* how late probes came in this silence: this process was frozen, the driver not asked */
+    uint64_t late_at_ms;     /* when the last of them came */
     uint64_t used_ms;        /* when it was last seen with a stream or a binding */
     uint64_t streams_opened; /* by the last probe */
 };
@@ -37,8 +39,9 @@ void liveness_begin(struct liveness *liveness, const struct liveness_limits *lim
 void liveness_use(struct liveness *liveness, uint64_t now_ms);
 /* A probe was said: the next one is an interval away. */
 void liveness_probe(struct liveness *liveness, const struct liveness_limits *limits, uint64_t now_ms);
-/* Its answer was heard. When a timeout would come before the next probe, the probe is moved up to it: a timeout is only
- * ever found by a probe. */
+/* Its answer was heard. Silence counts as far as somebody asked: a process that was frozen (a paused container) does
+ * not hold that against its drivers. When a timeout would come before the next probe, the probe is moved up to it: a
+ * timeout is only ever found by a probe. */
 enum liveness_verdict liveness_judge(struct liveness *liveness, const struct liveness_limits *limits,
                                      const struct liveness_signs *signs, uint64_t now_ms);
 
