@@ -1,0 +1,114 @@
+"""Whoever goes away in the middle of an answer, the visitor sees that it is not whole: an answer that lasts until the
+connection's end is ended by a reset, never by a FIN (section 6, RESET)."""
+
+import signal
+import threading
+
+from harness import EOF, UNBIND, PATIENCE, Daemon, Expose, Origin, RawDriver, Visitor, data, frame, receive_exactly, response_head, run
+from strict_answer import AnswerReader
+
+REQUESTS = {
+    "end": b"GET / HTTP/1.0\r\n\r\n",
+    "chunks": b"GET / HTTP/1.1\r\nHost: t\r\n\r\n",
+}
+
+
+def begin(port):
+    """A visitor of each kind that has seen the first half of its answer."""
+    visitors = []
+    for request in REQUESTS.values():
+        visitor = Visitor(port, request)
+        visitors.append(visitor)
+    return visitors
+
+
+def expect_torn(visitors):
+    for visitor in visitors:
+        with visitor:
+            outcome = AnswerReader(visitor.sock).read()
+            assert outcome.status == 200 and outcome.end == "reset", outcome
+
+
+def await_half(visitors):
+    """The head and the bytes so far have come, and are read again by expect_torn."""
+    for visitor in visitors:
+        seen = b""
+        while b"half" not in seen:
+            seen = visitor.sock.recv(65536, 2)  # MSG_PEEK
+            assert seen, "ended too early"
+
+
+def tear_with_native_driver(tear, **expected):
+    go_on = threading.Event()
+
+    def service(sock, _address):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += receive_exactly(sock, 1)
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        go_on.wait(PATIENCE)
+
+    with Origin(service) as origin:
+        daemon = Daemon("--drain-timeout", "100ms").__enter__()
+        driver = Expose(daemon, origin.port).__enter__()
+        try:
+            visitors = begin(driver.port)
+            await_half(visitors)
+            tear(daemon, driver)
+            expect_torn(visitors)
+        finally:
+            go_on.set()
+            for process in (driver, daemon):
+                if process.process.poll() is None:
+                    process.process.terminate()
+                process.wait()
+                process.check_sanitizers()
+            driver.process.stdout.close()
+
+
+def by_the_native_drivers_end():
+    tear_with_native_driver(lambda _, driver: driver.process.terminate())
+    tear_with_native_driver(lambda _, driver: driver.process.kill())
+
+
+def by_the_daemons_end():
+    tear_with_native_driver(lambda daemon, _: daemon.process.terminate())
+
+
+def by_the_end_of_session_or_binding():
+    def delete(daemon, driver, bound):
+        session = driver.hello_ok["sessionId"]
+        assert daemon.request("DELETE", f"/sessions/{session}?grace_ms=0")[0] == 202
+
+    def unbind(daemon, driver, bound):
+        driver.send(frame(UNBIND, 0, {"bindId": bound["bindId"]}))
+
+    def take_over(daemon, driver, bound):
+        others.append(RawDriver(daemon))
+        others[-1].bind(bound["containerPort"], takeover=True)
+
+    def leave(daemon, driver, bound):
+        driver.close()
+
+    def vanish(daemon, driver, bound):
+        driver.sock.close()
+
+    def err(daemon, driver, bound):
+        driver.send(frame(0x3F, 0))
+
+    others = []
+    for tear in (delete, unbind, take_over, leave, vanish, err):
+        with Daemon() as daemon, RawDriver(daemon) as driver:
+            bound = driver.bind()
+            visitors = begin(bound["containerPort"])
+            for _ in visitors:
+                stream, _ = driver.expect_stream(skipping=(EOF,))
+                driver.send(response_head(stream), data(stream, b"half"))
+            await_half(visitors)
+            tear(daemon, driver, bound)
+            expect_torn(visitors)
+            for other in others:
+                other.sock.close()
+
+
+run(by_the_native_drivers_end, by_the_daemons_end, by_the_end_of_session_or_binding)
