@@ -52,7 +52,6 @@
 #include "check.h"
 #include "metric_report.h"
 
-enum { OFFERS_PULL = false };
 
 /* ---- session-manager ----------------------------------------------------------------------------------------- */
 
@@ -334,7 +333,6 @@ static void *binding_registry_new(const struct options *options, struct mailbox 
     self->mailbox = mailbox;
     self->log = logger;
     self->policy = (struct port_policy){
-        .offers_pull = OFFERS_PULL,
         .allows_privileged_expose = options->allow_privileged_expose,
         .allows_privileged_pull = options->allow_privileged_pull,
         .base_port = options->listen.port,

@@ -64,21 +64,17 @@ bool listen_address_overlaps(const struct listen_address *a, const struct listen
 
 /* ---- the checks, in the protocol's order --------------------------------------------------------------------- */
 
-static enum bind_refusal judge_kind(const struct port_policy *policy, const struct port_ask *ask, char *ret_text)
+static enum bind_refusal judge_kind(const struct port_ask *ask, char *ret_text)
 {
     bool is_expose = ask->kind == BIND_KIND_HTTP && ask->mode == BIND_MODE_EXPOSE;
     bool is_pull = ask->kind == BIND_KIND_TCP && ask->mode == BIND_MODE_PULL;
     if (!is_expose && !is_pull) {
-        snprintf(ret_text, REFUSAL_TEXT_MAX, "this pair of kind and mode is not supported: use http with expose%s",
-                 policy->offers_pull ? ", or tcp with pull" : "");
+        snprintf(ret_text, REFUSAL_TEXT_MAX,
+                 "this pair of kind and mode is not supported: use http with expose, or tcp with pull");
         return BIND_REFUSAL_INVALID_KIND;
     }
     if (is_pull && ask->takeover) {
         snprintf(ret_text, REFUSAL_TEXT_MAX, "takeover is for expose only: bind without it");
-        return BIND_REFUSAL_INVALID_KIND;
-    }
-    if (is_pull && !policy->offers_pull) {
-        snprintf(ret_text, REFUSAL_TEXT_MAX, "this version of the kit offers no PULL yet: use http with expose");
         return BIND_REFUSAL_INVALID_KIND;
     }
     return BIND_NOT_REFUSED;
@@ -136,7 +132,7 @@ enum bind_refusal port_policy_judge(const struct port_policy *policy, const stru
                                     struct listen_address *ret_address, char ret_text[REFUSAL_TEXT_MAX])
 {
     struct listen_address address;
-    enum bind_refusal refusal = judge_kind(policy, ask, ret_text);
+    enum bind_refusal refusal = judge_kind(ask, ret_text);
     if (refusal == BIND_NOT_REFUSED)
         refusal = judge_host(policy, ask, &address, ret_text);
     if (refusal == BIND_NOT_REFUSED)

@@ -39,7 +39,6 @@ bool listen_address_overlaps(const struct listen_address *a, const struct listen
 
 /* The daemon's side of the decision; from the options. */
 struct port_policy {
-    bool offers_pull; /* does this version of the kit know PULL */
     bool allows_privileged_expose;
     bool allows_privileged_pull;
     uint16_t base_port;

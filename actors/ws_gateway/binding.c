@@ -7,7 +7,7 @@
 #include "driver_connection.h"
 #include "id_table.h"
 #include "listener.h"
-#include "session_payloads.h"
+#include "pull_visitor.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 #include "visitor.h"
@@ -60,11 +60,42 @@ static void forget(struct binding *binding)
     gateway_bury(binding->gateway, binding, bury_binding);
 }
 
+static bool has_visitors(const struct binding *binding)
+{
+    return !TAILQ_EMPTY(&binding->visitors) || !TAILQ_EMPTY(&binding->pull_visitors);
+}
+
+static void forget_when_empty(struct binding *binding)
+{
+    if (!binding->listener && !has_visitors(binding))
+        forget(binding);
+}
+
 void binding_remove_visitor(struct binding *binding, struct visitor *visitor)
 {
     TAILQ_REMOVE(&binding->visitors, visitor, binding_link);
-    if (!binding->listener && TAILQ_EMPTY(&binding->visitors))
-        forget(binding);
+    forget_when_empty(binding);
+}
+
+void binding_remove_pull_visitor(struct binding *binding, struct pull_visitor *visitor)
+{
+    TAILQ_REMOVE(&binding->pull_visitors, visitor, binding_link);
+    forget_when_empty(binding);
+}
+
+/* Evicted visitors take the binding along with the last of them: it may be gone afterwards. */
+static void evict_all(struct binding *binding, bool may_end)
+{
+    struct visitor *next = NULL;
+    for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
+        next = TAILQ_NEXT(visitor, binding_link);
+        visitor_evict(visitor, may_end);
+    }
+    struct pull_visitor *next_pull = NULL;
+    for (struct pull_visitor *visitor = TAILQ_FIRST(&binding->pull_visitors); visitor; visitor = next_pull) {
+        next_pull = TAILQ_NEXT(visitor, binding_link);
+        pull_visitor_evict(visitor, may_end);
+    }
 }
 
 /* ---- accepting ---- */
@@ -74,7 +105,11 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
     (void)listener;
     (void)peer_length;
-    visitor_accept(arg, fd, peer);
+    struct binding *binding = arg;
+    if (binding->mode == BIND_MODE_PULL)
+        pull_visitor_accept(binding, fd, peer);
+    else
+        visitor_accept(binding, fd, peer);
 }
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
@@ -120,7 +155,9 @@ void binding_open(struct gateway *gateway, const struct message_open_listener *o
     binding->id = open->binding.value;
     binding->owner = open->connection;
     remember_session(binding);
+    binding->mode = (enum bind_mode)open->mode;
     TAILQ_INIT(&binding->visitors);
+    TAILQ_INIT(&binding->pull_visitors);
     binding->accept_again = evtimer_new(gateway->loop, on_accept_again, binding);
     if (binding->accept_again)
         binding->listener = listener_open(gateway, open->address, open->port, on_accept, binding, LEV_OPT_DISABLED);
@@ -194,15 +231,10 @@ void binding_close(struct gateway *gateway, const struct message_close_listener 
     struct binding *binding = find(gateway, close->binding);
     if (binding) {
         close_port(binding);
-        struct visitor *next = NULL;
-        for (struct visitor *visitor = TAILQ_FIRST(&binding->visitors); visitor; visitor = next) {
-            next = TAILQ_NEXT(visitor, binding_link);
-            visitor_evict(visitor, close->streams_may_end);
-        }
-        /* Evicted visitors have taken the binding along with the last of them. */
+        evict_all(binding, close->streams_may_end);
         binding = find(gateway, close->binding);
-        if (binding && TAILQ_EMPTY(&binding->visitors))
-            forget(binding);
+        if (binding)
+            forget_when_empty(binding);
     }
     mailbox_send(gateway->mailbox, MESSAGE_OF(listener_closed, .shard = gateway->shard, .binding = close->binding));
 }
@@ -220,9 +252,7 @@ void binding_destroy_all(struct gateway *gateway)
     struct binding *binding = NULL;
     while ((binding = zhashx_first(gateway->bindings))) {
         close_port(binding);
-        struct visitor *visitor = NULL;
-        while ((visitor = TAILQ_FIRST(&binding->visitors)))
-            visitor_evict(visitor, false);
+        evict_all(binding, false);
         if (id_table_find(gateway->bindings, binding->id) == binding)
             forget(binding);
     }

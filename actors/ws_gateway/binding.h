@@ -7,7 +7,9 @@
 
 #include "gateway.h"
 #include "message.h"
+#include "session_payloads.h"
 
+struct pull_visitor;
 struct visitor;
 struct tunnel_session;
 
@@ -17,9 +19,11 @@ struct binding {
     struct connection_id owner;      /* the connection of the session that serves it */
     struct session_id session;       /* whose it was when last seen, also while parked: for the log */
     struct evconnlistener *listener; /* NULL: the port is closed, the last visitors finish their exchanges */
+    enum bind_mode mode;
     uint16_t port;
     bool is_served; /* its owner was told that it is bound: requests may become streams; before, visitors wait */
-    TAILQ_HEAD(, visitor) visitors;
+    TAILQ_HEAD(, visitor) visitors;           /* EXPOSE */
+    TAILQ_HEAD(, pull_visitor) pull_visitors; /* PULL */
     struct event *accept_again; /* after the process ran out of descriptors */
 };
 
@@ -45,5 +49,6 @@ static inline struct bind_id binding_id(const struct binding *binding)
 
 /* A visitor is gone. */
 void binding_remove_visitor(struct binding *binding, struct visitor *visitor);
+void binding_remove_pull_visitor(struct binding *binding, struct pull_visitor *visitor);
 
 #endif

@@ -101,6 +101,8 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
     if (connection) {
         connection->gateway = gateway;
         STAILQ_INIT(&connection->revocations);
+        TAILQ_INIT(&connection->ready);
+        barriers_init(&connection->barriers);
     }
     if (!connection || !connection_init(connection, *p_socket, bearer)) {
         log_warn(&gateway->log, "driver-refused", log_peer(peer),
@@ -140,16 +142,34 @@ static void report_closed(struct driver_connection *connection, uint16_t close_c
     if (!connection->is_known)
         return;
     connection->is_known = false;
+    if (connection->joins) {
+        mailbox_send(connection->gateway->mailbox, MESSAGE_OF(secondary_closed, .shard = connection->gateway->shard,
+                                                              .connection = {connection->id}));
+        return;
+    }
     mailbox_send(connection->gateway->mailbox,
                  MESSAGE_OF(connection_closed, .shard = connection->gateway->shard, .connection = {connection->id},
                             .close_code = close_code, .driver_goaway = ending == DRIVER_ENDED_BY_GOAWAY,
                             .kit_ended = ending == DRIVER_ENDED_BY_KIT));
 }
 
-/* The session is over, whatever still happens to the socket. */
+/* What a session's other connections are told when its primary is gone. */
+static uint16_t secondaries_close_code(uint16_t close_code)
+{
+    if (close_code == WEBSOCKET_CLOSE_NO_CODE)
+        return WEBSOCKET_CLOSE_NORMAL;
+    return websocket_close_code_is_valid(close_code) ? close_code : WEBSOCKET_CLOSE_GOING_AWAY;
+}
+
+/* The session is over, or goes on without this secondary, whatever still happens to the socket. */
 static void detach(struct driver_connection *connection, uint16_t close_code, enum driver_ending ending)
 {
-    tunnel_session_destroy(&connection->session, CODE_STREAM_CLOSED, "the tunnel's driver has left");
+    struct tunnel_session *session = connection->session;
+    connection->session = NULL;
+    if (session && connection->index > 0)
+        tunnel_session_detach(session, connection, close_code != WEBSOCKET_CLOSE_ABNORMAL);
+    else
+        tunnel_session_destroy(&session, secondaries_close_code(close_code), "the tunnel's driver has left");
     report_closed(connection, close_code, ending);
 }
 
@@ -207,16 +227,22 @@ static void answer_probe(struct driver_connection *connection);
 void driver_connection_flush(struct driver_connection *connection)
 {
     if (connection->session)
-        tunnel_session_pump(connection->session);
+        tunnel_session_pump(connection->session, connection);
     frame_batch_seal(&connection->batch);
+    barriers_flush(connection);
     answer_probe(connection);
     if (output_length(connection) > OUTPUT_FLOOD)
         bufferevent_disable(connection->socket, EV_READ);
 }
 
+size_t driver_connection_queued(const struct driver_connection *connection)
+{
+    return output_length(connection) + evbuffer_get_length(connection->batch.message);
+}
+
 bool driver_connection_has_room(const struct driver_connection *connection)
 {
-    return output_length(connection) + evbuffer_get_length(connection->batch.message) < OUTPUT_HIGH;
+    return driver_connection_queued(connection) < OUTPUT_HIGH;
 }
 
 bool driver_connection_is_stalled(const struct driver_connection *connection)
@@ -224,12 +250,16 @@ bool driver_connection_is_stalled(const struct driver_connection *connection)
     return output_length(connection) > OUTPUT_STALLED;
 }
 
+void driver_connection_send(struct driver_connection *connection, enum frame_type type, struct span payload)
+{
+    frame_batch_add(&connection->batch, type, 0, payload);
+    driver_connection_mark_unflushed(connection);
+}
+
 void driver_connection_send_json(struct driver_connection *connection, enum frame_type type, char *json)
 {
-    if (json) {
-        frame_batch_add(&connection->batch, type, 0, span_of_string(json));
-        driver_connection_mark_unflushed(connection);
-    }
+    if (json)
+        driver_connection_send(connection, type, span_of_string(json));
     free(json);
 }
 
@@ -312,6 +342,13 @@ void driver_connection_end(struct driver_connection *connection, bool sends_goaw
     write_close(connection, close_code, message ? message : "");
 }
 
+void driver_connection_dismiss(struct driver_connection *connection, uint16_t close_code, const char *reason)
+{
+    connection->session = NULL;
+    report_closed(connection, close_code, DRIVER_ENDED_BY_KIT);
+    write_close(connection, close_code, reason);
+}
+
 void driver_connection_fail(struct driver_connection *connection, enum error_code code, const char *why)
 {
     if (connection->phase == DRIVER_CLOSING || connection->phase == DRIVER_GONE)
@@ -334,9 +371,11 @@ static void refuse_silently(struct driver_connection *connection, enum driver_dr
 
 static bool ask_to_join(struct driver_connection *connection, struct span join)
 {
-    connection->is_known = false; /* a connection that joins has no session of its own to close */
-    return mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
-                                                                 .connection = {connection->id}, .join = join));
+    connection->joins = true;
+    connection->is_known =
+        mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
+                                                              .connection = {connection->id}, .join = join));
+    return connection->is_known;
 }
 
 static bool ask_to_open(struct driver_connection *connection, struct span hello)
@@ -384,6 +423,15 @@ static void on_first_message(struct driver_connection *connection)
                               WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
 }
 
+/* Answers HELLO or JOIN in a message of its own: old drivers lose a STREAM_OPEN that shares it. */
+static void let_in(struct driver_connection *connection, enum frame_type type, struct span payload)
+{
+    leave_pre_auth(connection);
+    connection->phase = DRIVER_LIVE;
+    frame_batch_add(&connection->batch, type, 0, payload);
+    frame_batch_seal(&connection->batch);
+}
+
 void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened)
 {
     if (connection->phase != DRIVER_AWAITS_DECISION)
@@ -394,11 +442,26 @@ void driver_connection_opened(struct driver_connection *connection, const struct
                               DRIVER_ENDED_BY_KIT);
         return;
     }
-    leave_pre_auth(connection);
-    connection->phase = DRIVER_LIVE;
-    frame_batch_add(&connection->batch, FRAME_HELLO_OK, 0, opened->hello_ok);
-    frame_batch_seal(&connection->batch); /* old drivers lose a STREAM_OPEN that shares its message */
+    let_in(connection, FRAME_HELLO_OK, opened->hello_ok);
     send_revocations(connection);
+    bufferevent_enable(connection->socket, EV_READ);
+    on_readable(connection->socket, connection);
+}
+
+void driver_connection_joined(struct driver_connection *connection, struct driver_connection *primary,
+                              const struct message_session_joined *joined)
+{
+    if (connection->phase != DRIVER_AWAITS_DECISION)
+        return;
+    if (!primary || !primary->session || primary->session->connections[joined->index]) {
+        driver_connection_end(connection, false, CODE_NO_ERROR, "the session has ended", WEBSOCKET_CLOSE_NORMAL,
+                              DRIVER_ENDED_BY_KIT);
+        return;
+    }
+    connection->session = primary->session;
+    connection->index = joined->index;
+    tunnel_session_attach(connection->session, connection);
+    let_in(connection, FRAME_JOIN_OK, joined->join_ok);
     bufferevent_enable(connection->socket, EV_READ);
     on_readable(connection->socket, connection);
 }
@@ -423,6 +486,7 @@ void driver_connection_join_refused(struct driver_connection *connection, const 
 {
     if (connection->phase != DRIVER_AWAITS_DECISION)
         return;
+    connection->is_known = false;
     if (refused->join_err.length == 0) {
         refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "JOIN does not parse");
         return;
@@ -441,7 +505,7 @@ static void on_message(struct driver_connection *connection)
         on_first_message(connection);
         break;
     case DRIVER_LIVE:
-        tunnel_session_receive(connection->session, connection->message);
+        tunnel_session_receive(connection, connection->message);
         break;
     case DRIVER_AWAITS_DECISION:
     case DRIVER_CLOSING:
@@ -470,7 +534,7 @@ static void on_text(struct driver_connection *connection)
         refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "text frames not allowed");
         break;
     case DRIVER_LIVE:
-        driver_connection_fail(connection, CODE_PROTOCOL_ERROR, "text frames not allowed");
+        driver_connection_fail(connection->session->primary, CODE_PROTOCOL_ERROR, "text frames not allowed");
         break;
     case DRIVER_CLOSING:
         let_go(connection);
@@ -488,9 +552,12 @@ static void on_broken_framing(struct driver_connection *connection)
         return;
     }
     enum error_code code = close_code == WEBSOCKET_CLOSE_TOO_BIG ? CODE_FRAME_SIZE : CODE_PROTOCOL_ERROR;
+    struct driver_connection *primary = connection->session->primary; /* what a secondary breaks ends the session */
     connection->gateway->counts.driver_errors[code]++;
-    driver_connection_end(connection, true, code, connection->reader.why, close_code, DRIVER_ENDED_BY_KIT);
-    let_go(connection);
+    driver_connection_end(primary, true, code, connection->reader.why, close_code, DRIVER_ENDED_BY_KIT);
+    let_go(primary);
+    if (connection != primary)
+        let_go(connection);
 }
 
 /* Handles one event of the WebSocket. false: nothing more to read now. */
@@ -514,6 +581,7 @@ static bool read_one(struct driver_connection *connection)
         return true;
     case WEBSOCKET_PONGED:
         connection->last_heard_ms = monotonic_ms();
+        barriers_passed(connection, reader->control, reader->control_length);
         return true;
     case WEBSOCKET_CLOSED:
         on_close_frame(connection);
@@ -546,7 +614,7 @@ static void on_writable(struct bufferevent *socket, void *arg)
 {
     (void)socket;
     struct driver_connection *connection = arg;
-    if (connection->phase == DRIVER_LIVE && tunnel_session_has_ready(connection->session))
+    if (connection->phase == DRIVER_LIVE && !TAILQ_EMPTY(&connection->ready))
         driver_connection_mark_unflushed(connection);
     if (may_read(connection) && !(bufferevent_get_enabled(connection->socket) & EV_READ)) {
         bufferevent_enable(connection->socket, EV_READ);

@@ -1,4 +1,5 @@
-/* One WebSocket to a driver, from the 101 to the last byte of the goodbye. */
+/* One WebSocket to a driver, from the 101 to the last byte of the goodbye: the primary connection of its session, which
+ * said HELLO, or a secondary one, which said JOIN (protocol section 4). */
 #ifndef HOODY_ACTORS_DRIVER_CONNECTION_H
 #define HOODY_ACTORS_DRIVER_CONNECTION_H
 
@@ -6,6 +7,7 @@
 #include "gateway.h"
 #include "message.h"
 #include "session_payloads.h"
+#include "stream_order.h"
 #include "websocket.h"
 
 struct tunnel_session;
@@ -38,8 +40,12 @@ struct driver_connection {
     struct frame_batch batch;
     struct event *deadline;         /* HELLO timeout, later the close timeout */
     struct tunnel_session *session; /* while live */
+    uint32_t index;                 /* in the session; 0: the primary, which owns it */
+    TAILQ_HEAD(, stream) ready;     /* its streams that have something to send and credit of their own; they take turns */
+    struct barriers barriers;
     uint64_t last_heard_ms;
-    bool is_known; /* the session-manager was told of it, and awaits connection_closed */
+    bool joins;    /* it said JOIN */
+    bool is_known; /* the session-manager was told of it, and awaits connection_closed or secondary_closed */
     bool has_permit;
     bool owes_probe; /* probe_connection came: answered at the turn's end */
     bool is_unflushed;
@@ -57,17 +63,24 @@ void driver_connection_drop(struct driver_connection *connection);
 /* Answers of the session-manager. */
 void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened);
 void driver_connection_refused(struct driver_connection *connection, const struct message_session_refused *refused);
+/* `primary`: NULL when it is gone meanwhile. */
+void driver_connection_joined(struct driver_connection *connection, struct driver_connection *primary,
+                              const struct message_session_joined *joined);
 void driver_connection_join_refused(struct driver_connection *connection, const struct message_join_refused *refused);
 void driver_connection_probe(struct driver_connection *connection);
 
 /* Frames were added to the batch: send them at the turn's end. */
 void driver_connection_mark_unflushed(struct driver_connection *connection);
 void driver_connection_flush(struct driver_connection *connection);
+/* Bytes on their way out. */
+size_t driver_connection_queued(const struct driver_connection *connection);
 /* The output is short enough for more DATA. */
 bool driver_connection_has_room(const struct driver_connection *connection);
 /* The driver takes nothing off its socket: opening more streams would only pile up. */
 bool driver_connection_is_stalled(const struct driver_connection *connection);
 
+/* A session frame with that payload. */
+void driver_connection_send(struct driver_connection *connection, enum frame_type type, struct span payload);
 /* A session frame with a JSON payload; `json` may be NULL (out of memory): then nothing is sent. Frees it. */
 void driver_connection_send_json(struct driver_connection *connection, enum frame_type type, char *json);
 /* BIND_REVOKED; of a session that is just being resumed it waits until HELLO_OK is out. */
@@ -79,5 +92,7 @@ void driver_connection_fail(struct driver_connection *connection, enum error_cod
 /* Session over: GOAWAY when asked for, then a close frame with that code. */
 void driver_connection_end(struct driver_connection *connection, bool sends_goaway, enum error_code code,
                            const char *message, uint16_t close_code, enum driver_ending ending);
+/* A secondary's session is over: a close frame with that code. */
+void driver_connection_dismiss(struct driver_connection *connection, uint16_t close_code, const char *reason);
 
 #endif

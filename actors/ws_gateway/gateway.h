@@ -19,6 +19,7 @@ struct binding;
 struct driver_connection;
 struct base_connection;
 struct lingering;
+struct paused_socket;
 struct stream;
 struct visitor;
 
@@ -108,10 +109,12 @@ struct gateway {
 
     LIST_HEAD(, lingering) lingering;
     unsigned lingering_count;
-    TAILQ_HEAD(, visitor) paused_visitors;
+    TAILQ_HEAD(, paused_socket) paused_sockets;
     struct event *paused_sweep;
     TAILQ_HEAD(, stream) holding_streams;
     struct event *stalled_sweep;
+    TAILQ_HEAD(, stream) early_streams;
+    struct event *early_sweep;
     uint64_t budgeted_bytes;                   /* of --buffer-budget in use */
     TAILQ_HEAD(, driver_connection) unflushed; /* have frames to send at the turn's end */
     struct grave *graves;                      /* freed at the turn's end */

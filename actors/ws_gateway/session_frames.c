@@ -48,27 +48,18 @@ static void on_unbind(struct tunnel_session *session, struct span payload)
                                                        .connection = {connection->id}, .binding = {bind}));
 }
 
-/* No tickets are ever free on a session of one connection. */
-static void on_reissue_join_tickets(struct tunnel_session *session)
+static void on_reissue_join_tickets(struct tunnel_session *session, struct span payload)
 {
-    frame_batch_add(&session->primary->batch, FRAME_REISSUE_JOIN_TICKETS, 0, span_of_string("{\"joinTickets\":[]}"));
-    driver_connection_mark_unflushed(session->primary);
-}
-
-static void on_data(struct tunnel_session *session, struct stream *stream, struct frame_header header,
-                    struct evbuffer *message)
-{
-    if (!receive_window_take(&session->receive, header.length)) {
-        driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "more DATA than the session's window");
+    struct driver_connection *connection = session->primary;
+    struct reissue_join_tickets reissue = {0};
+    const char *why = NULL;
+    if (reissue_join_tickets_decode(payload, &reissue, &why) != PAYLOAD_OK) {
+        driver_connection_fail(connection, CODE_PROTOCOL_ERROR, why ? why : "REISSUE_JOIN_TICKETS is no JSON object");
         return;
     }
-    if (!stream || header.length == 0) {
-        evbuffer_drain(message, header.length);
-        tunnel_session_consumed(session, header.length);
-        return;
-    }
-    buffer_move(message, session->scratch, header.length);
-    stream_receive_data(stream, session->scratch);
+    reissue_join_tickets_done(&reissue); /* it asks; what tickets it may have sent says nothing */
+    mailbox_send(session->gateway->mailbox, MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard,
+                                                       .connection = {connection->id}));
 }
 
 static void on_reset(struct tunnel_session *session, struct stream *stream, struct span payload)
@@ -95,6 +86,15 @@ static void on_window(struct tunnel_session *session, struct stream *stream, str
     }
 }
 
+/* ---- frames whose order counts ---- */
+
+static void on_data(struct tunnel_session *session, struct stream *stream, struct frame_header header,
+                    struct evbuffer *message)
+{
+    buffer_move(message, session->scratch, header.length);
+    stream_receive_data(stream, session->scratch);
+}
+
 static void on_stream_response_head(struct tunnel_session *session, struct stream *stream, struct span payload)
 {
     struct response_head head = {0};
@@ -115,10 +115,71 @@ static void on_stream_response_head(struct tunnel_session *session, struct strea
     }
 }
 
-static void on_ping(struct tunnel_session *session, struct span payload)
+void tunnel_session_handle_in_order(struct tunnel_session *session, struct stream *stream, struct frame_header header,
+                                    struct evbuffer *payload)
 {
-    frame_batch_add(&session->primary->batch, FRAME_PONG, 0, payload);
-    driver_connection_mark_unflushed(session->primary);
+    if (header.type == FRAME_DATA) { /* stays a chain of buffers: no copy */
+        on_data(session, stream, header, payload);
+        return;
+    }
+    if (header.type == FRAME_EOF)
+        stream_receive_end(stream);
+    else
+        on_stream_response_head(session, stream, payload_of(payload, header));
+    evbuffer_drain(payload, header.length);
+}
+
+void tunnel_session_discard(struct tunnel_session *session, struct evbuffer *frames)
+{
+    uint8_t bytes[FRAME_HEADER_BYTES];
+    while (evbuffer_remove(frames, bytes, sizeof bytes) == sizeof bytes) {
+        struct frame_header header = frame_header_decode(bytes);
+        evbuffer_drain(frames, header.length);
+        if (header.type == FRAME_DATA)
+            tunnel_session_consumed(session, header.length);
+    }
+}
+
+/* Takes credit for DATA. false: there is none, and the session or the stream is over, or nobody is there to get it. */
+static bool take_credit(struct tunnel_session *session, struct stream *stream, struct frame_header header)
+{
+    if (!receive_window_take(&session->receive, header.length)) {
+        driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "more DATA than the session's window");
+        return false;
+    }
+    if (stream && header.length > 0 && stream_take_window(stream, header.length))
+        return true;
+    tunnel_session_consumed(session, header.length);
+    return false;
+}
+
+/* HEAD, DATA, EOF. */
+static void on_ordered_frame(struct tunnel_session *session, struct driver_connection *connection,
+                             struct frame_header header, struct evbuffer *message)
+{
+    struct stream *stream = id_table_find(session->streams, header.stream);
+    if (header.type == FRAME_DATA && !take_credit(session, stream, header)) {
+        evbuffer_drain(message, header.length);
+    } else if (!stream) {
+        if (header.type == FRAME_STREAM_RESPONSE_HEAD)
+            on_stream_response_head(session, NULL, payload_of(message, header));
+        evbuffer_drain(message, header.length);
+    } else if (stream_order_admits(stream, connection)) {
+        tunnel_session_handle_in_order(session, stream, header, message);
+    } else if (!stream_order_hold(stream, connection, header, message)) {
+        evbuffer_drain(message, header.length);
+        if (header.type == FRAME_DATA)
+            tunnel_session_consumed(session, header.length);
+        stream_refuse(stream, CODE_PROTOCOL_ERROR, "its frames come on three connections at once");
+    }
+}
+
+/* ---- the others ---- */
+
+static void on_ping(struct driver_connection *connection, struct span payload)
+{
+    frame_batch_add(&connection->batch, FRAME_PONG, 0, payload);
+    driver_connection_mark_unflushed(connection);
 }
 
 static void on_goaway(struct tunnel_session *session)
@@ -128,13 +189,10 @@ static void on_goaway(struct tunnel_session *session)
 }
 
 /* Removes the payload from `message`, whole. */
-static void on_frame(struct tunnel_session *session, struct frame_header header, struct evbuffer *message)
+static void on_other_frame(struct tunnel_session *session, struct driver_connection *connection,
+                           struct frame_header header, struct evbuffer *message)
 {
     struct stream *stream = header.stream != 0 ? id_table_find(session->streams, header.stream) : NULL;
-    if (header.type == FRAME_DATA) { /* stays a chain of buffers: no copy */
-        on_data(session, stream, header, message);
-        return;
-    }
     struct span payload = payload_of(message, header);
     switch ((enum frame_type)header.type) {
     case FRAME_HELLO:
@@ -147,14 +205,10 @@ static void on_frame(struct tunnel_session *session, struct frame_header header,
         on_unbind(session, payload);
         break;
     case FRAME_JOIN:
-        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "JOIN on a session's own connection");
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, "JOIN on a connection that has joined");
         break;
     case FRAME_REISSUE_JOIN_TICKETS:
-        on_reissue_join_tickets(session);
-        break;
-    case FRAME_EOF:
-        if (stream)
-            stream_receive_end(stream);
+        on_reissue_join_tickets(session, payload);
         break;
     case FRAME_RESET:
         on_reset(session, stream, payload);
@@ -162,11 +216,8 @@ static void on_frame(struct tunnel_session *session, struct frame_header header,
     case FRAME_WINDOW:
         on_window(session, stream, header, payload);
         break;
-    case FRAME_STREAM_RESPONSE_HEAD:
-        on_stream_response_head(session, stream, payload);
-        break;
     case FRAME_PING:
-        on_ping(session, payload);
+        on_ping(connection, payload);
         break;
     case FRAME_PONG:
         break; /* that a frame came is all it says */
@@ -174,6 +225,9 @@ static void on_frame(struct tunnel_session *session, struct frame_header header,
         on_goaway(session);
         break;
     case FRAME_DATA:
+    case FRAME_EOF:
+    case FRAME_STREAM_RESPONSE_HEAD:
+        break; /* on_ordered_frame */
     case FRAME_HELLO_OK:
     case FRAME_BIND_OK:
     case FRAME_BIND_ERR:
@@ -189,9 +243,20 @@ static void on_frame(struct tunnel_session *session, struct frame_header header,
     evbuffer_drain(message, header.length);
 }
 
-void tunnel_session_receive(struct tunnel_session *session, struct evbuffer *message)
+static void on_frame(struct tunnel_session *session, struct driver_connection *connection, struct frame_header header,
+                     struct evbuffer *message)
 {
-    struct driver_connection *connection = session->primary;
+    bool is_ordered =
+        header.type == FRAME_DATA || header.type == FRAME_EOF || header.type == FRAME_STREAM_RESPONSE_HEAD;
+    if (is_ordered)
+        on_ordered_frame(session, connection, header, message);
+    else
+        on_other_frame(session, connection, header, message);
+}
+
+void tunnel_session_receive(struct driver_connection *connection, struct evbuffer *message)
+{
+    struct tunnel_session *session = connection->session;
     struct frame_walk walk;
     struct frame_header header = {0};
     struct frame_error error = {0};
@@ -199,7 +264,7 @@ void tunnel_session_receive(struct tunnel_session *session, struct evbuffer *mes
     while (connection->phase == DRIVER_LIVE) {
         switch (frame_walk_next(&walk, message, &header, &error)) {
         case FRAME_OK:
-            on_frame(session, header, message);
+            on_frame(session, connection, header, message);
             break;
         case FRAME_IGNORED:
             evbuffer_drain(message, header.length);
@@ -207,7 +272,7 @@ void tunnel_session_receive(struct tunnel_session *session, struct evbuffer *mes
         case FRAME_END:
             return;
         case FRAME_BAD:
-            driver_connection_fail(connection, error.code, error.why);
+            driver_connection_fail(session->primary, error.code, error.why);
             return;
         }
     }

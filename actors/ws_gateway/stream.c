@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "driver_connection.h"
+#include "early_streams.h"
 #include "gateway.h"
 #include "stalled_streams.h"
 #include "tunnel_session.h"
@@ -15,12 +16,12 @@ static uint32_t wire_id(const struct stream *stream)
 
 static struct frame_batch *batch_of(struct stream *stream)
 {
-    return &stream->session->primary->batch;
+    return &stream->connection->batch;
 }
 
 static void wake_connection(struct stream *stream)
 {
-    driver_connection_mark_unflushed(stream->session->primary);
+    driver_connection_mark_unflushed(stream->connection);
 }
 
 /* ---- birth and death ---- */
@@ -35,7 +36,8 @@ static void bury_stream(void *object)
     free(stream);
 }
 
-static bool refuses_streams(struct tunnel_session *session, enum stream_refusal *ret_refusal)
+static bool refuses_streams(const struct tunnel_session *session, const struct driver_connection *connection,
+                            enum stream_refusal *ret_refusal)
 {
     if (session->is_ending) {
         *ret_refusal = STREAM_SESSION_ENDING;
@@ -45,7 +47,7 @@ static bool refuses_streams(struct tunnel_session *session, enum stream_refusal 
         *ret_refusal = STREAM_TOO_MANY;
         return true;
     }
-    if (driver_connection_is_stalled(session->primary)) {
+    if (driver_connection_is_stalled(connection)) {
         *ret_refusal = STREAM_DRIVER_STALLED;
         return true;
     }
@@ -59,7 +61,8 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     *p_open_payload = NULL;
     enum stream_refusal refusal = STREAM_NO_MEMORY;
     struct stream *stream = NULL;
-    if (!refuses_streams(session, &refusal))
+    struct driver_connection *connection = tunnel_session_next_connection(session);
+    if (!refuses_streams(session, connection, &refusal))
         stream = calloc(1, sizeof *stream);
     if (stream && !(stream->outgoing = evbuffer_new())) {
         free(stream);
@@ -72,11 +75,13 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
         return NULL;
     }
     stream->session = session;
+    stream->connection = connection;
     stream->events = events;
     stream->visitor = visitor;
     stream->open_payload = open_payload;
     send_window_init(&stream->send, session->stream_window);
     receive_window_init(&stream->receive, session->stream_window, session->stream_window / STREAM_REFILL_SHARE);
+    stream_order_begin(stream);
     tunnel_session_add_stream(session, stream);
     return stream;
 }
@@ -93,15 +98,21 @@ static void unblock(struct stream *stream)
     stream->blocked_since_ms = 0;
 }
 
+static void leave_ready(struct stream *stream)
+{
+    if (stream->is_ready)
+        TAILQ_REMOVE(&stream->connection->ready, stream, ready_link);
+    stream->is_ready = false;
+}
+
 static void forget(struct stream *stream)
 {
     unblock(stream);
     struct tunnel_session *session = stream->session;
-    uint64_t held = stream->received - stream->consumed;
+    uint64_t held = stream->received - stream->consumed + stream_order_forget(stream);
     uint64_t budgeted = stalled_streams_forget(stream);
-    if (stream->is_ready)
-        TAILQ_REMOVE(&session->ready, stream, ready_link);
-    stream->is_ready = false;
+    early_streams_forget(stream);
+    leave_ready(stream);
     tunnel_session_remove_stream(session, stream);
     tunnel_session_consumed(session, (uint32_t)(held - budgeted));
     gateway_bury(session->gateway, stream, bury_stream);
@@ -153,9 +164,10 @@ static void send_eof(struct stream *stream)
     stream->eof_sent = true;
 }
 
-static bool owes_eof(const struct stream *stream)
+static bool owes_eof(struct stream *stream)
 {
-    return stream->input_ended && !stream->eof_sent && evbuffer_get_length(stream->outgoing) == 0;
+    return stream->input_ended && !stream->eof_sent && evbuffer_get_length(stream->outgoing) == 0 &&
+           early_streams_may_end(stream);
 }
 
 void stream_announce(struct stream *stream)
@@ -171,8 +183,11 @@ void stream_announce(struct stream *stream)
     frame_batch_add(batch_of(stream), FRAME_STREAM_OPEN, wire_id(stream), span_of(payload, open_bytes));
     evbuffer_free(stream->open_payload);
     stream->open_payload = NULL;
+    early_streams_begin(stream);
     if (at_hand > 0 || owes_eof(stream))
         tunnel_session_send_turn(stream->session, stream);
+    if (stream->eof_sent)
+        stream_order_waive(stream);
     stream_wake(stream);
     wake_connection(stream);
 }
@@ -183,12 +198,12 @@ size_t stream_outgoing_room(const struct stream *stream)
     return waiting >= STREAM_OUTGOING_MAX ? 0 : STREAM_OUTGOING_MAX - waiting;
 }
 
-static bool can_send(const struct stream *stream)
+static bool can_send(struct stream *stream)
 {
     if (stream->open_payload || stream->is_gated)
         return false;
     if (evbuffer_get_length(stream->outgoing) > 0)
-        return stream->send.available > 0;
+        return stream->send.available > 0 && early_streams_allowance(stream) > 0;
     return owes_eof(stream);
 }
 
@@ -197,7 +212,7 @@ void stream_wake(struct stream *stream)
     if (stream->is_ready || !can_send(stream))
         return;
     stream->is_ready = true;
-    TAILQ_INSERT_TAIL(&stream->session->ready, stream, ready_link);
+    TAILQ_INSERT_TAIL(&stream->connection->ready, stream, ready_link);
     wake_connection(stream);
 }
 
@@ -212,12 +227,16 @@ uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
     size_t waiting = evbuffer_get_length(stream->outgoing);
     uint32_t want = waiting > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : (uint32_t)waiting;
     uint32_t used = 0;
+    uint64_t allowance = early_streams_allowance(stream);
     if (want > credit)
         want = credit;
+    if (want > allowance)
+        want = (uint32_t)allowance;
     if (want > 0)
         used = send_window_take(&stream->send, want);
     if (used > 0) {
         frame_batch_add_data(batch_of(stream), wire_id(stream), stream->outgoing, used);
+        stream->sent += used;
         traffic_of(stream)->bytes_to_drivers += used;
         traffic_of(stream)->frames_to_drivers++;
     }
@@ -239,6 +258,21 @@ bool stream_grow_send_window(struct stream *stream, uint32_t increment)
     return true;
 }
 
+void stream_move(struct stream *stream, struct driver_connection *primary)
+{
+    bool was_ready = stream->is_ready;
+    leave_ready(stream);
+    stream->connection = primary;
+    if (was_ready)
+        stream_wake(stream);
+    /* Grants of ours may have been lost with the connection; a driver that waits for them would wait for ever. */
+    uint32_t lost_at_most = stream->session->stream_window;
+    if (!stream->eof_received && receive_window_lend(&stream->receive, lost_at_most)) {
+        frame_batch_add_window(batch_of(stream), wire_id(stream), lost_at_most);
+        wake_connection(stream);
+    }
+}
+
 /* ---- from the driver ---- */
 
 void stream_receive_head(struct stream *stream, const struct response_head *head)
@@ -255,6 +289,14 @@ static void discard(struct stream *stream, struct evbuffer *bytes)
     evbuffer_drain(bytes, evbuffer_get_length(bytes));
 }
 
+bool stream_take_window(struct stream *stream, uint32_t bytes)
+{
+    if (receive_window_take(&stream->receive, bytes))
+        return true;
+    stream_refuse(stream, CODE_FLOW_CONTROL, "more DATA than the stream's window");
+    return false;
+}
+
 void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
 {
     uint32_t length = (uint32_t)evbuffer_get_length(bytes);
@@ -264,9 +306,6 @@ void stream_receive_data(struct stream *stream, struct evbuffer *bytes)
     } else if (!stream->events->has_head(stream->visitor)) {
         discard(stream, bytes);
         stream_refuse(stream, CODE_PROTOCOL_ERROR, "DATA before the head");
-    } else if (!receive_window_take(&stream->receive, length)) {
-        discard(stream, bytes);
-        stream_refuse(stream, CODE_FLOW_CONTROL, "more DATA than the stream's window");
     } else {
         stream->received += length;
         traffic_of(stream)->bytes_to_visitors += length;

@@ -7,12 +7,14 @@
 #include <sys/queue.h>
 
 #include "flow_window.h"
+#include "early_streams.h"
 #include "gateway.h"
+#include "stream_order.h"
 #include "stream_payloads.h"
 #include "tunnel_frame.h"
 
+struct driver_connection;
 struct tunnel_session;
-struct binding;
 
 enum { STREAM_OUTGOING_MAX = 131072 /* a visitor's bytes that may wait for credit */ };
 
@@ -30,6 +32,7 @@ struct stream_events {
 struct stream {
     uint64_t id; /* wire id; 64 bits wide as a key */
     struct tunnel_session *session;
+    struct driver_connection *connection; /* carries its STREAM_OPEN and all our frames */
     const struct stream_events *events;
     void *visitor;
 
@@ -39,11 +42,14 @@ struct stream {
     bool input_ended;              /* the visitor's side is complete: EOF follows outgoing */
     bool eof_sent;
     bool eof_received;
+    struct early_stream early;
+    struct stream_order order;
 
     uint64_t blocked_since_ms; /* bytes wait and the stream has no credit; 0: not so */
+    uint64_t sent; /* DATA bytes to the driver */
     struct send_window send;
     struct receive_window receive;
-    uint64_t received; /* DATA bytes from the driver */
+    uint64_t received; /* DATA bytes from the driver, but those held back for their order */
     uint64_t consumed; /* of these, passed on or discarded */
 
     /* While received bytes wait for the visitor: see stalled_streams.h. */
@@ -53,7 +59,7 @@ struct stream {
     bool lends;        /* the session was lent a frame more for it */
     TAILQ_ENTRY(stream) holding_link;
 
-    bool is_ready; /* in the session's ready list */
+    bool is_ready; /* in its connection's ready list */
     TAILQ_ENTRY(stream) ready_link;
     TAILQ_ENTRY(stream) session_link;
 };
@@ -70,18 +76,24 @@ size_t stream_outgoing_room(const struct stream *stream);
 /* Outgoing bytes or the end of input have come, or the gate is open: take turns. */
 void stream_wake(struct stream *stream);
 void stream_end_input(struct stream *stream);
-/* One turn: at most one DATA frame of at most `credit` bytes, and EOF when due. Returns the credit used. Called by the
- * session's pump. */
+/* One turn: at most one DATA frame of at most `credit` bytes, and EOF when due. Returns the credit used. Called by its
+ * connection's pump. */
 uint32_t stream_send_turn(struct stream *stream, uint32_t credit);
 /* A WINDOW frame. false: beyond 2^31-1, the stream was reset. */
 bool stream_grow_send_window(struct stream *stream, uint32_t increment);
 
-/* DATA came, credit of the session is taken already. `bytes` is empty afterwards. */
+/* DATA of so many bytes came, credit of the session is taken already. false: beyond the stream's own window; the stream
+ * was reset. */
+bool stream_take_window(struct stream *stream, uint32_t bytes);
+/* DATA is next in order. `bytes` is empty afterwards. */
 void stream_receive_data(struct stream *stream, struct evbuffer *bytes);
 void stream_receive_end(struct stream *stream);
 void stream_receive_head(struct stream *stream, const struct response_head *head);
 /* The visitor's socket has taken all received bytes but `unsent`: gives credit back. */
 void stream_note_unsent(struct stream *stream, size_t unsent);
+
+/* Its connection was lost, and nothing on the way was lost with it: our frames go on the primary from here on. */
+void stream_move(struct stream *stream, struct driver_connection *primary);
 
 /* Sends RESET and forgets the stream; the visitor is not told. Takes NULL. */
 void stream_reset(struct stream **p_stream, enum error_code code, const char *reason);

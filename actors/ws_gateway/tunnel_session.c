@@ -45,6 +45,8 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
         return NULL;
     session->gateway = primary->gateway;
     session->primary = primary;
+    session->connections[0] = primary;
+    session->driver = (enum driver_kind)opened->driver;
     session->id = opened->session;
     session->stream_window = opened->stream_window;
     session->max_streams = opened->max_streams;
@@ -52,7 +54,6 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
     send_window_init(&session->send, opened->session_window);
     receive_window_init(&session->receive, opened->session_window, opened->session_window / SESSION_REFILL_SHARE);
     TAILQ_INIT(&session->all);
-    TAILQ_INIT(&session->ready);
     session->streams = id_table_new();
     session->scratch = evbuffer_new();
     session->grace = evtimer_new(session->gateway->loop, on_grace_over, session);
@@ -63,7 +64,7 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
     return session;
 }
 
-void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code code, const char *reason)
+void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_code, const char *reason)
 {
     struct tunnel_session *session = *p_session;
     if (!session)
@@ -73,9 +74,65 @@ void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code c
     unblock(session);
     struct stream *stream = NULL;
     while ((stream = TAILQ_FIRST(&session->all)))
-        stream_lose(stream, code, span_of_string(reason));
+        stream_lose(stream, CODE_STREAM_CLOSED, span_of_string(reason));
+    for (unsigned i = 1; i < CONNECTIONS_MAX; i++)
+        if (session->connections[i])
+            driver_connection_dismiss(session->connections[i], close_code, reason);
     event_del(session->grace);
     gateway_bury(session->gateway, session, bury_session);
+}
+
+/* ---- connections ---- */
+
+void tunnel_session_attach(struct tunnel_session *session, struct driver_connection *connection)
+{
+    check(connection->index > 0 && connection->index < CONNECTIONS_MAX && !session->connections[connection->index]);
+    session->connections[connection->index] = connection;
+}
+
+static void judge_streams(struct tunnel_session *session, const struct driver_connection *lost, bool said_goodbye)
+{
+    struct stream *next = NULL;
+    for (struct stream *stream = TAILQ_FIRST(&session->all); stream; stream = next) {
+        next = TAILQ_NEXT(stream, session_link);
+        switch (stream_order_lose(stream, lost, said_goodbye)) {
+        case STREAM_UNTOUCHED:
+            break;
+        case STREAM_MOVES:
+            stream_move(stream, session->primary);
+            break;
+        case STREAM_IS_LOST:
+            if (stream->connection == lost)
+                stream_move(stream, session->primary); /* where the reset goes */
+            stream_refuse(stream, CODE_CANCEL, "the stream's connection was lost");
+            break;
+        }
+    }
+}
+
+void tunnel_session_detach(struct tunnel_session *session, struct driver_connection *connection, bool said_goodbye)
+{
+    session->connections[connection->index] = NULL;
+    judge_streams(session, connection, said_goodbye);
+    barriers_lift(connection);
+}
+
+struct driver_connection *tunnel_session_next_connection(struct tunnel_session *session)
+{
+    struct driver_connection *best = session->primary;
+    size_t fewest = SIZE_MAX;
+    unsigned found = 0;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        unsigned index = (session->turn + i) % CONNECTIONS_MAX;
+        struct driver_connection *connection = session->connections[index];
+        if (!connection || driver_connection_queued(connection) >= fewest)
+            continue;
+        best = connection;
+        fewest = driver_connection_queued(connection);
+        found = index;
+    }
+    session->turn = (found + 1) % CONNECTIONS_MAX;
+    return best;
 }
 
 /* ---- streams ---- */
@@ -118,8 +175,7 @@ bool tunnel_session_grow_send_window(struct tunnel_session *session, uint32_t in
     if (!send_window_grow(&session->send, increment))
         return false;
     unblock(session);
-    if (tunnel_session_has_ready(session))
-        driver_connection_mark_unflushed(session->primary);
+    tunnel_session_wake(session);
     return true;
 }
 
@@ -130,31 +186,35 @@ void tunnel_session_send_turn(struct tunnel_session *session, struct stream *str
     session->send.available += credit - used;
 }
 
-bool tunnel_session_has_ready(const struct tunnel_session *session)
+void tunnel_session_wake(struct tunnel_session *session)
 {
-    return !TAILQ_EMPTY(&session->ready);
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        struct driver_connection *connection = session->connections[(session->turn + i) % CONNECTIONS_MAX];
+        if (connection && !TAILQ_EMPTY(&connection->ready))
+            driver_connection_mark_unflushed(connection);
+    }
 }
 
-static void send_due_ends(struct tunnel_session *session)
+static void send_due_ends(struct tunnel_session *session, struct driver_connection *connection)
 {
     struct stream *next = NULL;
-    for (struct stream *stream = TAILQ_FIRST(&session->ready); stream; stream = next) {
+    for (struct stream *stream = TAILQ_FIRST(&connection->ready); stream; stream = next) {
         next = TAILQ_NEXT(stream, ready_link);
         if (evbuffer_get_length(stream->outgoing) > 0)
             continue;
-        TAILQ_REMOVE(&session->ready, stream, ready_link);
+        TAILQ_REMOVE(&connection->ready, stream, ready_link);
         stream->is_ready = false;
         tunnel_session_send_turn(session, stream);
         stream->events->on_room(stream->visitor);
     }
 }
 
-void tunnel_session_pump(struct tunnel_session *session)
+void tunnel_session_pump(struct tunnel_session *session, struct driver_connection *connection)
 {
     struct stream *stream = NULL;
-    while ((stream = TAILQ_FIRST(&session->ready)) && session->send.available > 0 &&
-           driver_connection_has_room(session->primary)) {
-        TAILQ_REMOVE(&session->ready, stream, ready_link);
+    while ((stream = TAILQ_FIRST(&connection->ready)) && session->send.available > 0 &&
+           driver_connection_has_room(connection)) {
+        TAILQ_REMOVE(&connection->ready, stream, ready_link);
         stream->is_ready = false;
         tunnel_session_send_turn(session, stream);
         stream_wake(stream); /* back to the end of the line while it has more */
@@ -162,8 +222,8 @@ void tunnel_session_pump(struct tunnel_session *session)
     }
     if (session->send.available > 0)
         return;
-    send_due_ends(session); /* an end costs no credit: it need not wait for it */
-    if (tunnel_session_has_ready(session) && session->blocked_since_ms == 0)
+    send_due_ends(session, connection); /* an end costs no credit: it need not wait for it */
+    if (!TAILQ_EMPTY(&connection->ready) && session->blocked_since_ms == 0)
         session->blocked_since_ms = monotonic_ms();
 }
 

@@ -5,11 +5,13 @@
 
 #include "gateway.h"
 #include "message.h"
+#include "session_payloads.h"
 #include "stream.h"
 
 enum {
     STREAM_REFILL_SHARE = 4,   /* a stream's window is granted back in quarters */
     SESSION_REFILL_SHARE = 16, /* the session's in sixteenths (protocol section 6) */
+    CONNECTIONS_MAX = 16,
     FIRST_STREAM_ID = 2,
     STREAM_ID_STEP = 2,
 };
@@ -17,7 +19,10 @@ enum {
 struct tunnel_session {
     struct gateway *gateway;
     struct driver_connection *primary;
+    struct driver_connection *connections[CONNECTIONS_MAX]; /* by index, the primary at 0; NULL: not attached */
+    unsigned turn;                                           /* whose turn it is among equals */
     struct session_id id;
+    enum driver_kind driver;
     uint32_t stream_window; /* bytes, both directions */
     uint32_t max_streams;
     struct send_window send;
@@ -27,9 +32,8 @@ struct tunnel_session {
     uint64_t streams_opened;
     unsigned stream_count;
     zhashx_t *streams; /* by wire id */
-    TAILQ_HEAD(stream_list, stream) all;
+    TAILQ_HEAD(, stream) all;
     uint64_t blocked_since_ms; /* a stream has bytes and credit, the session has none; 0: not so */
-    struct stream_list ready;  /* have something to send and credit of their own; they take turns */
     struct evbuffer *scratch;  /* one DATA payload on its way */
 
     /* end_session: no new streams; the goodbye is said when the last one ends or the grace is over. */
@@ -41,20 +45,33 @@ struct tunnel_session {
     struct event *grace;
 };
 
-/* NULL: out of memory. */
+/* The session of its primary connection. NULL: out of memory. */
 struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
                                           const struct message_session_opened *opened);
-/* Loses every stream with that code, then frees. Takes NULL. */
-void tunnel_session_destroy(struct tunnel_session **p_session, enum error_code code, const char *reason);
+/* Loses every stream, closes the secondary connections with that code, then frees. Takes NULL. */
+void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_code, const char *reason);
 
-/* One whole message of the driver's, unmasked. Errors end the connection. Empties `message`. */
-void tunnel_session_receive(struct tunnel_session *session, struct evbuffer *message);
+/* A secondary connection enters, and leaves; `said_goodbye`: with a close frame. */
+void tunnel_session_attach(struct tunnel_session *session, struct driver_connection *connection);
+void tunnel_session_detach(struct tunnel_session *session, struct driver_connection *connection, bool said_goodbye);
+/* Where the next stream goes: the fewest bytes queued, ties in turn. */
+struct driver_connection *tunnel_session_next_connection(struct tunnel_session *session);
 
-/* At the turn's end: DATA of the ready streams, one frame each in turn, while the connection's output is short. */
-void tunnel_session_pump(struct tunnel_session *session);
+/* One whole message of the driver's, unmasked, that came on this connection of the session's. Errors end the session.
+ * Empties `message`. */
+void tunnel_session_receive(struct driver_connection *connection, struct evbuffer *message);
+/* A HEAD, DATA or EOF whose turn has come; its payload is at the front of `payload`, and removed. */
+void tunnel_session_handle_in_order(struct tunnel_session *session, struct stream *stream, struct frame_header header,
+                                    struct evbuffer *payload);
+/* Frames that nobody waits for any more: their DATA gives credit back. */
+void tunnel_session_discard(struct tunnel_session *session, struct evbuffer *frames);
+
+/* At the turn's end: DATA of the connection's ready streams, one frame each in turn, while its output is short. */
+void tunnel_session_pump(struct tunnel_session *session, struct driver_connection *connection);
 /* One turn of one stream, out of line: as much as the session's credit allows. */
 void tunnel_session_send_turn(struct tunnel_session *session, struct stream *stream);
-bool tunnel_session_has_ready(const struct tunnel_session *session);
+/* There is credit again. */
+void tunnel_session_wake(struct tunnel_session *session);
 
 /* A WINDOW frame of the session. false: beyond 2^31-1. */
 bool tunnel_session_grow_send_window(struct tunnel_session *session, uint32_t increment);

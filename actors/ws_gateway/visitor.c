@@ -8,7 +8,6 @@
 
 #include "binding.h"
 #include "driver_connection.h"
-#include "paused_visitors.h"
 #include "tcp_socket.h"
 
 enum { REFUSAL_LINGER_MS = 2000 /* protocol section 6: so that no reset eats the answer */ };
@@ -34,7 +33,7 @@ static void forget(struct visitor *visitor)
     visitor_record_because(visitor, "aborted");
     visitor_record_end(visitor);
     visitor->phase = VISITOR_GONE;
-    paused_visitors_remove(visitor);
+    paused_sockets_remove(visitor->gateway, &visitor->paused);
     event_del(visitor->deadline);
     gateway_give_permit(visitor->gateway);
     binding_remove_visitor(visitor->binding, visitor);
@@ -86,10 +85,17 @@ static void refuse_connection(const struct binding *binding, evutil_socket_t fd,
     tcp_socket_linger(gateway, &socket, REFUSAL_LINGER_MS);
 }
 
+static void left_while_paused(void *visitor)
+{
+    visitor_abort(visitor);
+}
+
 static bool visitor_init(struct visitor *visitor, evutil_socket_t fd)
 {
     struct gateway *gateway = visitor->gateway;
     visitor->socket = tcp_socket_new(gateway->loop, fd);
+    visitor->paused =
+        (struct paused_socket){.socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
     return visitor->socket && (visitor->reader = http_reader_new(HTTP_REQUESTS)) &&
            (visitor->deadline = evtimer_new(gateway->loop, visitor_on_deadline, visitor)) &&
            evbuffer_add_cb(visitor_output(visitor), on_output_changed, visitor);

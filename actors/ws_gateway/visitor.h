@@ -11,6 +11,7 @@
 #include "gateway.h"
 #include "http_answer.h"
 #include "http_reader.h"
+#include "paused_sockets.h"
 #include "stream.h"
 #include "visitor_record.h"
 
@@ -56,8 +57,7 @@ struct visitor {
     struct event *deadline;
     enum visitor_deadline deadline_kind;
     bool is_paused; /* not read from for lack of room */
-    bool is_swept;  /* in the gateway's list of paused ones */
-    TAILQ_ENTRY(visitor) paused_link;
+    struct paused_socket paused;
     TAILQ_ENTRY(visitor) binding_link;
 };
 

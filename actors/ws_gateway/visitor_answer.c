@@ -35,6 +35,7 @@ void visitor_refuse(struct visitor *visitor, uint16_t status, const char *extra_
 static void become_upgraded(struct visitor *visitor)
 {
     visitor->phase = VISITOR_UPGRADED;
+    visitor->paused.half_closes = true;
     visitor->request_ended = false; /* from here on: the visitor's own end */
     visitor->stream->is_gated = false;
     visitor_read(visitor); /* what was held */

@@ -2,6 +2,7 @@
 #include <event2/event.h>
 
 #include "tcp_socket.h"
+#include "tunnel_session.h"
 #include "visitor.h"
 
 enum { HALF_CLOSED_MS = 30000 /* old drivers never end a stream after the kit's EOF */ };
@@ -38,7 +39,9 @@ static enum visitor_deadline deadline_due(const struct visitor *visitor)
     case VISITOR_DISCARDING:
         return DEADLINE_BODY;
     case VISITOR_UPGRADED:
-        return visitor->request_ended ? DEADLINE_HALF_CLOSED : DEADLINE_NONE;
+        return visitor->request_ended && visitor->stream && visitor->stream->session->driver == DRIVER_KIND_OLD
+                   ? DEADLINE_HALF_CLOSED
+                   : DEADLINE_NONE;
     case VISITOR_GONE:
         break;
     }

@@ -8,7 +8,6 @@
 #include "check.h"
 #include "driver_connection.h"
 #include "http_forward.h"
-#include "paused_visitors.h"
 #include "tunnel_session.h"
 #include "visitor.h"
 
@@ -280,9 +279,9 @@ static void update_reading(struct visitor *visitor)
         bufferevent_disable(visitor->socket, EV_READ);
     visitor->is_paused = !wants;
     if (!wants && (visitor->phase == VISITOR_EXCHANGE || visitor->phase == VISITOR_UPGRADED))
-        paused_visitors_add(visitor);
+        paused_sockets_add(visitor->gateway, &visitor->paused);
     else
-        paused_visitors_remove(visitor);
+        paused_sockets_remove(visitor->gateway, &visitor->paused);
 }
 
 static bool read_more(struct visitor *visitor)

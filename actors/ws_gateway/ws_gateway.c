@@ -22,12 +22,13 @@
 #include "binding.h"
 #include "check.h"
 #include "driver_connection.h"
+#include "early_streams.h"
 #include "gateway.h"
 #include "gateway_metrics.h"
 #include "gateway_shards.h"
 #include "id_table.h"
 #include "listener.h"
-#include "paused_visitors.h"
+#include "paused_sockets.h"
 #include "stalled_streams.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
@@ -170,11 +171,32 @@ static void on_session_refused(struct gateway *gateway, const struct message_ses
         driver_connection_refused(connection, refused);
 }
 
+static void on_session_joined(struct gateway *gateway, const struct message_session_joined *joined)
+{
+    struct driver_connection *connection = find_driver(gateway, joined->connection);
+    if (connection)
+        driver_connection_joined(connection, find_live_driver(gateway, joined->primary), joined);
+}
+
 static void on_join_refused(struct gateway *gateway, const struct message_join_refused *refused)
 {
     struct driver_connection *connection = find_driver(gateway, refused->connection);
     if (connection)
         driver_connection_join_refused(connection, refused);
+}
+
+static void on_tickets_reissued(struct gateway *gateway, const struct message_tickets_reissued *reissued)
+{
+    struct driver_connection *connection = find_live_driver(gateway, reissued->connection);
+    if (connection)
+        driver_connection_send(connection, FRAME_REISSUE_JOIN_TICKETS, reissued->tickets);
+}
+
+static void on_shards_changed(struct gateway *gateway, const struct message_shards_changed *changed)
+{
+    struct driver_connection *connection = find_live_driver(gateway, changed->connection);
+    if (connection)
+        driver_connection_send(connection, FRAME_SHARD_MAP, changed->shard_map);
 }
 
 static void on_probe_connection(struct gateway *gateway, const struct message_probe_connection *probe)
@@ -239,7 +261,7 @@ static void on_count_streams(struct gateway *gateway, const struct message_count
     struct message_buffer rows = {0};
     struct driver_connection *connection = zhashx_first(gateway->drivers);
     for (; connection; connection = zhashx_next(gateway->drivers))
-        if (connection->session)
+        if (connection->session && connection->index == 0)
             (void)message_pack(MESSAGE_OF(stream_count_row, .session = connection->session->id,
                                           .active_streams = connection->session->stream_count),
                                &rows);
@@ -261,8 +283,17 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     case MESSAGE_session_refused:
         on_session_refused(gateway, &message->session_refused);
         break;
+    case MESSAGE_session_joined:
+        on_session_joined(gateway, &message->session_joined);
+        break;
     case MESSAGE_join_refused:
         on_join_refused(gateway, &message->join_refused);
+        break;
+    case MESSAGE_tickets_reissued:
+        on_tickets_reissued(gateway, &message->tickets_reissued);
+        break;
+    case MESSAGE_shards_changed:
+        on_shards_changed(gateway, &message->shards_changed);
         break;
     case MESSAGE_probe_connection:
         on_probe_connection(gateway, &message->probe_connection);
@@ -310,11 +341,8 @@ static void dispatch(struct gateway *gateway, const struct message *message)
     case MESSAGE_drained:
     case MESSAGE_open_session:
     case MESSAGE_join_session:
-    case MESSAGE_session_joined:
     case MESSAGE_secondary_closed:
     case MESSAGE_reissue_tickets:
-    case MESSAGE_tickets_reissued:
-    case MESSAGE_shards_changed:
     case MESSAGE_connection_closed:
     case MESSAGE_connection_probed:
     case MESSAGE_bind:
@@ -382,7 +410,7 @@ static void begin_goodbye(struct ws_gateway *self)
     binding_destroy_all(gateway);
     for (struct driver_connection *connection = zhashx_first(gateway->drivers); connection;
          connection = zhashx_next(gateway->drivers))
-        if (connection->phase == DRIVER_LIVE)
+        if (connection->phase == DRIVER_LIVE && connection->index == 0)
             driver_connection_end(connection, true, CODE_NO_ERROR, "kit is shutting down", WEBSOCKET_CLOSE_GOING_AWAY,
                                   DRIVER_ENDED_BY_KIT);
     event_add(self->goodbye, &limit);
@@ -469,7 +497,8 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->loop = event_base_new();
     gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
     if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
-        !parse_trusted_sources(gateway) || !paused_visitors_init(gateway) || !stalled_streams_init(gateway))
+        !parse_trusted_sources(gateway) || !paused_sockets_init(gateway) || !stalled_streams_init(gateway) ||
+        !early_streams_init(gateway))
         return false;
     mailbox_connect(gateway->mailbox, gateway_shards(start->options));
     gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
@@ -501,8 +530,9 @@ static void gateway_done(struct ws_gateway *self)
     tcp_socket_end_lingering(gateway);
     empty_graves(gateway);
     free(gateway->graves);
-    paused_visitors_done(gateway);
+    paused_sockets_done(gateway);
     stalled_streams_done(gateway);
+    early_streams_done(gateway);
     free_event(gateway->turn_end);
     free_event(self->mail);
     free_event(self->mail_again);

@@ -101,12 +101,16 @@ static void privileged_ports_need_the_flag(void **state)
     hear_open(stage, alice, 443);
 }
 
-static void this_version_offers_no_pull_and_says_so(void **state)
+static void a_pull_listens_where_it_says(void **state)
 {
     struct stage *stage = scene_raise(state);
     stage_say(stage, MESSAGE_OF(claim_port, .connection = alice.connection, .session = alice.session,
-                                .client_ref = CLIENT_REF, .kind = BIND_KIND_TCP, .mode = BIND_MODE_PULL, .port = 8000));
-    assert_non_null(strstr(hear_refused(stage, alice, "INVALID_KIND"), "offers no PULL yet"));
+                                .client_ref = CLIENT_REF, .kind = BIND_KIND_TCP, .mode = BIND_MODE_PULL, .port = 8000,
+                                .host = "127.0.0.2"));
+    const struct message_open_listener *open = &stage_hear(stage, MESSAGE_open_listener)->open_listener;
+    assert_int_equal(open->mode, BIND_MODE_PULL);
+    assert_int_equal(open->port, 8000);
+    assert_string_equal(open->address, "127.0.0.2");
     stage_silent(stage);
 }
 
@@ -516,7 +520,7 @@ int main(void)
         TEST(bind_ids_are_never_reused),
         TEST(what_the_port_policy_refuses_is_refused_with_its_code),
         TEST(privileged_ports_need_the_flag),
-        TEST(this_version_offers_no_pull_and_says_so),
+        TEST(a_pull_listens_where_it_says),
         TEST(a_port_that_is_bound_is_refused_and_takeover_is_advised),
         TEST(a_port_that_is_being_opened_is_refused),
         TEST(a_session_holds_no_more_ports_than_the_cap),

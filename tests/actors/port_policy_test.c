@@ -11,9 +11,9 @@
 
 enum { BASE_PORT = 7080 };
 
-static struct port_policy policy_with_pull(void)
+static struct port_policy the_policy(void)
 {
-    return (struct port_policy){.offers_pull = true, .base_port = BASE_PORT, .expose_address = {.ip = "0.0.0.0"}};
+    return (struct port_policy){.base_port = BASE_PORT, .expose_address = {.ip = "0.0.0.0"}};
 }
 
 static struct port_ask expose(int64_t port)
@@ -44,7 +44,7 @@ static const char *judge(const struct port_policy *policy, struct port_ask ask)
 
 static struct listen_address address_of(struct port_ask ask)
 {
-    struct port_policy policy = policy_with_pull();
+    struct port_policy policy = the_policy();
     struct listen_address address;
     char text[REFUSAL_TEXT_MAX];
     assert_int_equal(port_policy_judge(&policy, &ask, &address, text), BIND_NOT_REFUSED);
@@ -56,7 +56,7 @@ static struct listen_address address_of(struct port_ask ask)
 static void only_http_with_expose_and_tcp_with_pull_are_bound(void **state)
 {
     (void)state;
-    const struct port_policy policy = policy_with_pull();
+    const struct port_policy policy = the_policy();
     for (enum bind_kind kind = BIND_KIND_HTTP; kind <= BIND_KIND_OTHER; kind++) {
         for (enum bind_mode mode = BIND_MODE_EXPOSE; mode <= BIND_MODE_OTHER; mode++) {
             bool is_pair = (kind == BIND_KIND_HTTP && mode == BIND_MODE_EXPOSE) ||
@@ -70,26 +70,13 @@ static void only_http_with_expose_and_tcp_with_pull_are_bound(void **state)
 static void takeover_is_for_expose_only(void **state)
 {
     (void)state;
-    const struct port_policy policy = policy_with_pull();
+    const struct port_policy policy = the_policy();
     struct port_ask ask = pull(8000, "");
     ask.takeover = true;
     assert_string_equal(judge(&policy, ask), "INVALID_KIND");
     ask = expose(8000);
     ask.takeover = true;
     assert_string_equal(judge(&policy, ask), "");
-}
-
-static void a_kit_without_pull_says_so(void **state)
-{
-    (void)state;
-    struct port_policy policy = policy_with_pull();
-    policy.offers_pull = false;
-    struct port_ask ask = pull(8000, "");
-    struct listen_address address;
-    char text[REFUSAL_TEXT_MAX];
-    assert_int_equal(port_policy_judge(&policy, &ask, &address, text), BIND_REFUSAL_INVALID_KIND);
-    assert_non_null(strstr(text, "this version of the kit offers no PULL yet"));
-    assert_string_equal(judge(&policy, expose(8000)), "");
 }
 
 /* ---- hosts ----------------------------------------------------------------------------------------------------- */
@@ -121,7 +108,7 @@ static void pull_may_listen_on_any_127_address_or_ipv6_loopback(void **state)
 static void pull_on_any_other_host_is_refused(void **state)
 {
     (void)state;
-    const struct port_policy policy = policy_with_pull();
+    const struct port_policy policy = the_policy();
     const char *const hosts[] = {"0.0.0.0", "::",         "10.0.0.1",         "126.255.255.255", "128.0.0.1",
                                  "::2",     "fe80::1",    "localhost",        "127.1",           "127.0.0.1:80",
                                  "[::1]",   "127.0.0.1 ", "::ffff:127.0.0.1", "127.0.0.01",      BIND_HOST_NOT_A_HOST};
@@ -134,7 +121,7 @@ static void pull_on_any_other_host_is_refused(void **state)
 static void what_is_no_integer_of_0_to_65535_is_reserved(void **state)
 {
     (void)state;
-    const struct port_policy policy = policy_with_pull();
+    const struct port_policy policy = the_policy();
     const int64_t ports[] = {BIND_PORT_NOT_A_PORT, -2, INT64_MIN, 65536, 65536 + 8000, INT64_MAX};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
         assert_string_equal(judge(&policy, expose(ports[i])), "RESERVED_PORT");
@@ -143,7 +130,7 @@ static void what_is_no_integer_of_0_to_65535_is_reserved(void **state)
 static void every_port_has_its_verdict(void **state)
 {
     (void)state;
-    struct port_policy policy = policy_with_pull();
+    struct port_policy policy = the_policy();
     for (int64_t port = 0; port <= HIGHEST_PORT; port++) {
         const char *expected = "";
         if ((port >= 1 && port <= 79) || port == BASE_PORT)
@@ -158,7 +145,7 @@ static void every_port_has_its_verdict(void **state)
 static void privileged_ports_are_allowed_per_mode(void **state)
 {
     (void)state;
-    struct port_policy policy = policy_with_pull();
+    struct port_policy policy = the_policy();
     policy.allows_privileged_expose = true;
     assert_string_equal(judge(&policy, expose(80)), "");
     assert_string_equal(judge(&policy, expose(1023)), "");
@@ -173,7 +160,7 @@ static void privileged_ports_are_allowed_per_mode(void **state)
 static void the_base_port_is_reserved_even_where_it_is_privileged(void **state)
 {
     (void)state;
-    struct port_policy policy = policy_with_pull();
+    struct port_policy policy = the_policy();
     policy.base_port = 443;
     assert_string_equal(judge(&policy, expose(443)), "RESERVED_PORT");
     policy.allows_privileged_expose = true;
@@ -183,7 +170,7 @@ static void the_base_port_is_reserved_even_where_it_is_privileged(void **state)
 static void kind_is_checked_before_host_and_host_before_port(void **state)
 {
     (void)state;
-    const struct port_policy policy = policy_with_pull();
+    const struct port_policy policy = the_policy();
     struct port_ask ask = pull(1, "10.0.0.1");
     assert_string_equal(judge(&policy, ask), "INVALID_HOST");
     ask.takeover = true;
@@ -269,7 +256,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_http_with_expose_and_tcp_with_pull_are_bound),
         cmocka_unit_test(takeover_is_for_expose_only),
-        cmocka_unit_test(a_kit_without_pull_says_so),
         cmocka_unit_test(expose_listens_on_the_expose_address_whatever_host_is_said),
         cmocka_unit_test(pull_listens_on_127_0_0_1_by_default),
         cmocka_unit_test(pull_may_listen_on_any_127_address_or_ipv6_loopback),
