@@ -248,7 +248,7 @@ static void a_protocol_error_ends_the_session_and_no_other(void **state)
         const char *payload, *why;
     } errors[] = {
         {FRAME_HELLO, 0, "{}", "a second HELLO"},
-        {FRAME_JOIN, 0, "{}", "JOIN on a session's own connection"},
+        {FRAME_JOIN, 0, "{}", "JOIN on a connection that has joined"},
         {FRAME_WINDOW, 0, "\0\0\0\0", "WINDOW with an increment of 0"},
         {FRAME_STREAM_RESPONSE_HEAD, 2, "[]", "STREAM_RESPONSE_HEAD is no JSON object"},
     };

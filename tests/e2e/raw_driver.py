@@ -85,6 +85,13 @@ class RawDriver:
         self.waiting = []  # frames of a message, not asked for yet
         self.hello_ok = None
 
+    def join(self, where, ticket):
+        """A secondary connection of this session, through `where` (a daemon or a relay)."""
+        secondary = RawDriver(where, "hoody-tunnel.v2", says_hello=False)
+        secondary.send(frame(JOIN, 0, {"sessionId": self.hello_ok["sessionId"], **ticket}))
+        assert secondary.expect_json(JOIN_OK)[1] == {"index": ticket["index"]}
+        return secondary
+
     def receive_upgrade(self):
         self.head = receive_head(self.sock)
         assert self.head.startswith(b"HTTP/1.1 101 "), self.head
