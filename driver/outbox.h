@@ -13,9 +13,9 @@
 struct event;
 
 enum {
-    OUTBOX_HIGH_MARK = 262144, /* bytes queued: senders are not asked any more */
-    OUTBOX_LOW_MARK = 131072,  /* and are asked again */
-    OUTBOX_MAX = 16777216,     /* control frames too: beyond it the peer does not read, and the connection has failed */
+    OUTBOX_HIGH_MARK = 65536, /* bytes queued: senders are not asked any more */
+    OUTBOX_LOW_MARK = 32768,  /* and are asked again */
+    OUTBOX_MAX = 16777216,    /* control frames too: beyond it the peer does not read, and the connection has failed */
 };
 
 TAILQ_HEAD(outbox_queue, outbox_sender);

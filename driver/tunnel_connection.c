@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 enum {
-    IO_CHUNK = 131072,        /* bytes per read or write of the socket */
-    UNSENT_LOW_MARK = 131072, /* TCP_NOTSENT_LOWAT: what the kernel queues beyond the congestion window */
-    KEEPALIVE_IDLE_S = 30,    /* a lost peer is noticed within a minute or so */
+    IO_CHUNK = 131072,       /* bytes per read or write of the socket */
+    UNSENT_LOW_MARK = 16384, /* TCP_NOTSENT_LOWAT: what the kernel queues beyond the congestion window */
+    KEEPALIVE_IDLE_S = 30,   /* a lost peer is noticed within a minute or so */
     KEEPALIVE_INTERVAL_S = 10,
     KEEPALIVE_PROBES = 3,
     USER_TIMEOUT_MS = 60000,
