@@ -60,17 +60,28 @@ void tcp_socket_close(struct bufferevent **p_socket)
     *p_socket = NULL;
 }
 
+static void set_reset_on_close(struct bufferevent *socket, bool resets)
+{
+    struct linger linger = {.l_onoff = resets, .l_linger = 0};
+    (void)setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void tcp_socket_need_fin(struct bufferevent *socket)
+{
+    set_reset_on_close(socket, true);
+}
+
 void tcp_socket_abort(struct bufferevent **p_socket)
 {
     if (!*p_socket)
         return;
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(bufferevent_getfd(*p_socket), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    tcp_socket_need_fin(*p_socket);
     tcp_socket_close(p_socket);
 }
 
 void tcp_socket_end_output(struct bufferevent *socket)
 {
+    set_reset_on_close(socket, false);
     (void)shutdown(bufferevent_getfd(socket), SHUT_WR);
 }
 

@@ -17,6 +17,9 @@ void tcp_socket_tune_driver(struct bufferevent *socket);
 
 /* Frees it so that the peer sees a reset, never a clean end. */
 void tcp_socket_abort(struct bufferevent **p_socket);
+/* What it carries is whole only with our FIN: until tcp_socket_end_output, whatever ends it is a reset for the peer,
+ * the end of this process included. */
+void tcp_socket_need_fin(struct bufferevent *socket);
 /* Frees it at once; what is unsent is lost. */
 void tcp_socket_close(struct bufferevent **p_socket);
 /* Our direction ends: FIN. What was written before must have left the output buffer. */

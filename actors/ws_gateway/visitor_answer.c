@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "driver_connection.h"
+#include "tcp_socket.h"
 #include "tunnel_session.h"
 #include "visitor.h"
 
@@ -69,6 +70,8 @@ static void on_head(void *arg, const struct response_head *head)
         return;
     }
     visitor_record_answered(visitor);
+    if (visitor->answer.framing == ANSWER_UNTIL_CLOSE)
+        tcp_socket_need_fin(visitor->socket);
     if (visitor->answer.framing == ANSWER_RAW)
         become_upgraded(visitor);
     else if (visitor->is_upgrade)

@@ -4,7 +4,21 @@ connection's end is ended by a reset, never by a FIN (section 6, RESET)."""
 import signal
 import threading
 
-from harness import EOF, UNBIND, PATIENCE, Daemon, Expose, Origin, RawDriver, Visitor, data, frame, receive_exactly, response_head, run
+from harness import (
+    EOF,
+    PATIENCE,
+    UNBIND,
+    Daemon,
+    Expose,
+    Origin,
+    RawDriver,
+    Visitor,
+    data,
+    frame,
+    receive_exactly,
+    response_head,
+    run,
+)
 from strict_answer import AnswerReader
 
 REQUESTS = {
@@ -75,6 +89,21 @@ def by_the_daemons_end():
     tear_with_native_driver(lambda daemon, _: daemon.process.terminate())
 
 
+def by_the_daemons_death():
+    """Of what is in chunks, the missing end tells."""
+    for signals in ((signal.SIGKILL,), (signal.SIGTERM, signal.SIGTERM)):
+        daemon = Daemon().__enter__()
+        with RawDriver(daemon) as driver, Visitor(driver.bind()["containerPort"], REQUESTS["end"]) as visitor:
+            stream, _ = driver.expect_stream()
+            driver.send(response_head(stream), data(stream, b"half"))
+            await_half([visitor])
+            for sig in signals:
+                daemon.process.send_signal(sig)
+            expect_torn([visitor])
+        daemon.wait()
+        daemon.check_sanitizers()
+
+
 def by_the_end_of_session_or_binding():
     def delete(daemon, driver, bound):
         session = driver.hello_ok["sessionId"]
@@ -111,4 +140,4 @@ def by_the_end_of_session_or_binding():
                 other.sock.close()
 
 
-run(by_the_native_drivers_end, by_the_daemons_end, by_the_end_of_session_or_binding)
+run(by_the_native_drivers_end, by_the_daemons_end, by_the_daemons_death, by_the_end_of_session_or_binding)
