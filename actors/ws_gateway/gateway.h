@@ -107,7 +107,7 @@ struct gateway {
     bool accepting;             /* false: draining, no new drivers or visitors */
     bool terminating;           /* $TERM came: the loop ends when the last goodbye is said */
 
-    LIST_HEAD(, lingering) lingering;
+    TAILQ_HEAD(lingering_list, lingering) lingering; /* the oldest first */
     unsigned lingering_count;
     TAILQ_HEAD(, paused_socket) paused_sockets;
     struct event *paused_sweep;

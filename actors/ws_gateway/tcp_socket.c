@@ -18,7 +18,7 @@ enum {
     DRIVER_USER_TIMEOUT_MS = 30000,
     DRIVER_NOTSENT_LOWAT = 131072, /* bytes */
     LINGER_WRITE_STALL_S = 10,     /* a peer that takes nothing of its last answer for so long is dropped */
-    LINGERING_MAX = 256,           /* sockets at once; beyond, they are closed at once */
+    LINGERING_MAX = 256,           /* sockets at once; beyond, the oldest is closed */
 };
 
 static void set_option(evutil_socket_t fd, int level, int name, int value)
@@ -92,7 +92,7 @@ struct lingering {
     struct bufferevent *socket;
     struct event *deadline; /* runs from the FIN on */
     uint64_t linger_ms;
-    LIST_ENTRY(lingering) link;
+    TAILQ_ENTRY(lingering) link;
 };
 
 static void bury_lingering(void *object)
@@ -105,7 +105,7 @@ static void lingering_done(struct lingering *lingering)
     struct gateway *gateway = lingering->gateway;
     if (!lingering->socket)
         return;
-    LIST_REMOVE(lingering, link);
+    TAILQ_REMOVE(&gateway->lingering, lingering, link);
     gateway->lingering_count--;
     event_free(lingering->deadline);
     tcp_socket_close(&lingering->socket);
@@ -146,11 +146,23 @@ static void on_event(struct bufferevent *socket, short what, void *arg)
     lingering_done(lingering);
 }
 
+/* Before the loop comes around to it there may be too many to linger, as when a thousand are refused in one turn. */
+static void write_at_once(struct bufferevent *socket)
+{
+    struct evbuffer *out = bufferevent_get_output(socket);
+    (void)evbuffer_unfreeze(out, 1); /* bufferevents keep others from draining it */
+    (void)evbuffer_write(out, bufferevent_getfd(socket));
+    (void)evbuffer_freeze(out, 1);
+}
+
 void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms)
 {
     struct bufferevent *socket = *p_socket;
     *p_socket = NULL;
-    struct lingering *lingering = gateway->lingering_count < LINGERING_MAX ? calloc(1, sizeof *lingering) : NULL;
+    write_at_once(socket);
+    if (gateway->lingering_count == LINGERING_MAX)
+        lingering_done(TAILQ_FIRST(&gateway->lingering));
+    struct lingering *lingering = calloc(1, sizeof *lingering);
     struct event *deadline = lingering ? evtimer_new(gateway->loop, on_deadline, lingering) : NULL;
     if (!deadline) {
         free(lingering);
@@ -158,7 +170,7 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
         return;
     }
     *lingering = (struct lingering){.gateway = gateway, .socket = socket, .deadline = deadline, .linger_ms = linger_ms};
-    LIST_INSERT_HEAD(&gateway->lingering, lingering, link);
+    TAILQ_INSERT_TAIL(&gateway->lingering, lingering, link);
     gateway->lingering_count++;
 
     struct timeval stall = {.tv_sec = LINGER_WRITE_STALL_S};
@@ -174,6 +186,6 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
 void tcp_socket_end_lingering(struct gateway *gateway)
 {
     struct lingering *lingering = NULL;
-    while ((lingering = LIST_FIRST(&gateway->lingering)))
+    while ((lingering = TAILQ_FIRST(&gateway->lingering)))
         lingering_done(lingering);
 }

@@ -489,7 +489,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->accepting = true;
     gateway->spare_fd = listener_open_spare();
     gateway->fd_permits = fd_budget(start->options);
-    LIST_INIT(&gateway->lingering);
+    TAILQ_INIT(&gateway->lingering);
     TAILQ_INIT(&gateway->unflushed);
     gateway->drivers = id_table_new();
     gateway->base_connections = id_table_new();
