@@ -17,8 +17,8 @@ struct mailbox;
 /* Binds the inbox. NULL: it could not (said in the log). `log` is borrowed. */
 struct mailbox *mailbox_new(enum actor actor, uint32_t shard, const struct log *log);
 void mailbox_destroy(struct mailbox **p_mailbox);
-/* Opens the outboxes to all that the catalogue lets this actor speak to, with so many gateways. Otherwise each is opened
- * when it is first written to, and then there may be no descriptor left for it. */
+/* Opens the outboxes to all that the catalogue lets this actor speak to, with so many gateways. Otherwise each is
+ * opened when it is first written to, and then there may be no descriptor left for it. */
 void mailbox_connect(struct mailbox *mailbox, uint32_t gateways);
 
 /* Sends to the actor that the catalogue names (a gateway: to the shard that the message names). false: the message was
