@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/resource.h>
 /* cmocka wants these before it. */
 #include <cmocka.h>
 
@@ -287,6 +288,45 @@ static void a_name_belongs_to_one_mailbox(void **state)
     assert_none(f->metrics);
 }
 
+static void allow_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void without_a_descriptor_a_message_is_lost_and_later_ones_are_not(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    allow_descriptors(3);
+    bool sent = mailbox_send(f->admin, MESSAGE_OF(render_metrics, .ref = 1));
+    struct mailbox *another = mailbox_new(ACTOR_session_manager, 0, &f->log);
+    allow_descriptors(before.rlim_cur);
+    assert_false(sent);
+    assert_null(another);
+    assert_int_equal(logged(f, "Too many open files"), 2);
+    assert_int_equal(mailbox_counts(f->admin).lost, 1);
+    assert_true(mailbox_send(f->admin, MESSAGE_OF(render_metrics, .ref = 2)));
+    assert_true(mailbox_has_input(f->metrics));
+}
+
+static void one_that_is_connected_needs_no_descriptor_to_speak(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    mailbox_connect(f->admin, 2);
+    allow_descriptors(3);
+    bool to_metrics = mailbox_send(f->admin, MESSAGE_OF(render_metrics, .ref = 1));
+    bool to_gateway = mailbox_send(f->admin, MESSAGE_OF(count_streams, .ref = 1, .shard = 1));
+    allow_descriptors(before.rlim_cur);
+    assert_true(to_metrics && mailbox_has_input(f->metrics));
+    assert_true(to_gateway && mailbox_has_input(f->gateway));
+}
+
 static void destroying_takes_null(void **state)
 {
     (void)state;
@@ -374,6 +414,8 @@ int main(void)
         with_mailboxes(a_full_mailbox_loses_messages_and_never_blocks),
         with_mailboxes(a_receiver_that_is_gone_loses_messages),
         with_mailboxes(a_name_belongs_to_one_mailbox),
+        with_mailboxes(without_a_descriptor_a_message_is_lost_and_later_ones_are_not),
+        with_mailboxes(one_that_is_connected_needs_no_descriptor_to_speak),
         cmocka_unit_test(destroying_takes_null),
         with_mailboxes(an_event_loop_on_the_descriptor_misses_nothing),
     };
