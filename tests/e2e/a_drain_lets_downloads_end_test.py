@@ -19,7 +19,9 @@ from harness import (
     Origin,
     RawDriver,
     Visitor,
+    abort,
     data,
+    fetch,
     frame,
     pattern,
     read_request,
@@ -28,9 +30,10 @@ from harness import (
     run,
     split_head,
     unchunk,
+    upgrade_request,
     wait_until,
 )
-from parking import is_listening
+from parking import is_listening, wait_until_parked
 
 DOWNLOADS = 50
 PART = 8192
@@ -225,9 +228,32 @@ def a_visitor_who_stayed_is_not_left_waiting():
         assert daemon.wait() == 0
 
 
+def who_is_away_is_not_waited_for():
+    """A parked session has neither a driver to tell nor a visitor to serve: its ports go at once, its grace counts no more."""
+    with Daemon("--drain-timeout", LONG, "--takeover-grace", LONG) as daemon, RawDriver(daemon) as driver:
+        with RawDriver(daemon) as away:
+            parked = away.bind()["containerPort"]
+            abort(away.sock)
+        wait_until_parked(daemon)
+        with Visitor(driver.bind()["containerPort"]) as visitor:
+            visitor.ask()
+            stream, _ = driver.expect_stream()
+            driver.expect(EOF, stream)
+            drain(daemon, parked)
+            status, _, _ = fetch(daemon.port, upgrade_request())
+            assert status == 503, "drivers are turned away, also one that would resume"
+            driver.answer(stream, b"done", headers=[["content-length", "4"]])
+            assert visitor.receive_answer()[2] == b"done"
+        frames, code, _ = driver.expect_closed()
+        expect_goodbye(frames, code)
+        driver.sock.close()
+        assert daemon.wait() == 0
+
+
 run(
     all_that_fit_arrive_whole,
     those_that_do_not_fit_are_aborted,
     a_visitor_who_reads_slowly_gets_the_last_byte,
     a_visitor_who_stayed_is_not_left_waiting,
+    who_is_away_is_not_waited_for,
 )

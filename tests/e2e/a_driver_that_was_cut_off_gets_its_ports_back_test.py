@@ -1,26 +1,11 @@
 """A driver that lost its connection finds its ports as they were, within the grace (protocol sections 3 and 7)."""
 
-import socket
-import struct
-
-from harness import BIND, BIND_ERR, EOF, Bystander, Daemon, RawDriver, Visitor, frame, hello, run, simple_get, wait_until
-
-
-def cut(driver):
-    driver.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    driver.sock.close()
+from harness import BIND, BIND_ERR, EOF, Bystander, Daemon, RawDriver, Visitor, abort, frame, hello, run, wait_until
+from parking import expect_away, is_parked, resume, wait_until_parked
 
 
 def session_of(driver):
     return driver.hello_ok["sessionId"]
-
-
-def resume(daemon, session, subprotocol="hoody-tunnel.v1", **more):
-    return RawDriver(daemon, subprotocol, resume={"sessionId": session}, **more)
-
-
-def is_parked(daemon):
-    return daemon.get_json("/tunnels")["orphanedSessions"] == 1
 
 
 def expect_served(driver, port, bind):
@@ -33,16 +18,11 @@ def expect_served(driver, port, bind):
         assert visitor.receive_answer()[2] == b"here"
 
 
-def expect_away(port):
-    status, headers, _ = simple_get(port)
-    assert status == 503 and headers["retry-after"] == "5", (status, headers)
-
-
 def park(daemon, ports=(0, 0)):
     driver = RawDriver(daemon)
     bound = [driver.bind(port) for port in ports]
-    cut(driver)
-    wait_until(lambda: is_parked(daemon), "the session is parked")
+    abort(driver.sock)
+    wait_until_parked(daemon)
     return session_of(driver), [(bind["bindId"], bind["containerPort"]) for bind in bound]
 
 
@@ -68,8 +48,8 @@ def a_port_answers_503_and_then_serves_again():
                 for bind, port in bound:
                     expect_served(driver, port, bind)
                 assert daemon.get_json("/tunnels")["orphanedSessions"] == 0
-                cut(driver)
-            wait_until(lambda: is_parked(daemon), "the session is parked again")
+                abort(driver.sock)
+            wait_until_parked(daemon)
         bystander.check()
 
 
@@ -79,7 +59,7 @@ def a_visitor_of_the_lost_driver_gets_502():
         with Visitor(port) as visitor:
             visitor.ask()
             driver.expect_stream()
-            cut(driver)
+            abort(driver.sock)
             visitor.expect_abort_or_502()
 
 
