@@ -148,10 +148,12 @@ class Daemon(Process):
 
 
 class Expose(Process):
-    """The native driver publishing a local port."""
+    """The native driver publishing a local port. `daemon` is one, or whatever leads to one and has a port."""
+
+    command = "expose"
 
     def __init__(self, daemon, target, *flags, port=0):
-        arguments = ["expose", str(target), "--url", f"ws://127.0.0.1:{daemon.port}", *flags]
+        arguments = [self.command, str(target), "--url", f"ws://127.0.0.1:{daemon.port}", *flags]
         if port:
             arguments += ["--port", str(port)]
         super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE)
@@ -171,3 +173,9 @@ class Expose(Process):
             self.process.wait()
             sys.stderr.write(f"--- {self.name}\n{self.stderr()[-8000:]}\n")
         self.process.stdout.close()
+
+
+class Pull(Expose):
+    """The native driver leading a port of the container to a local one."""
+
+    command = "pull"
