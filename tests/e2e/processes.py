@@ -179,9 +179,3 @@ class Pull(Expose):
     """The native driver leading a port of the container to a local one."""
 
     command = "pull"
-
-
-class Pull(Expose):
-    """The native driver giving the container a port that leads to a local one."""
-
-    COMMAND = "pull"
