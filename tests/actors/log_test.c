@@ -205,7 +205,8 @@ static const struct quoting quotings[] = {
     {"\r\x1b[2J\t\x7f", "\"\\x0d\\x1b[2J\\x09\\x7f\"", "\"\\u000d\\u001b[2J\\u0009\\u007f\"", NULL},
     {"\xc2\x9b\x32J\xc2\x85", "\"\\xc2\\x9b2J\\xc2\\x85\"", "\"\\u009b2J\\u0085\"", NULL},
     {"a\xe2\x80\xa8z\xe2\x80\xa9", "\"a\\xe2\\x80\\xa8z\\xe2\\x80\\xa9\"", "\"a\\u2028z\\u2029\"", NULL},
-    {"\xe2\x80\xae\xe2\x81\xa6", "\"\\xe2\\x80\\xae\\xe2\\x81\\xa6\"", "\"\\u202e\\u2066\"", NULL},
+    {"\xe2\x80\xae\xe2\x80\xac\xe2\x81\xa6\xe2\x81\xa9",
+     "\"\\xe2\\x80\\xae\\xe2\\x80\\xac\\xe2\\x81\\xa6\\xe2\\x81\\xa9\"", "\"\\u202e\\u202c\\u2066\\u2069\"", NULL},
     /* UTF-8 is shown, what is none is not */
     {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"", NULL,
      NULL},
@@ -359,6 +360,8 @@ static void a_line_of_many_long_texts_is_still_a_line(void **state)
 
 static const struct timespec some_time = {.tv_sec = 1700000000};
 static const uint64_t begin_ms = 1000000;
+static const size_t burst = LOG_BURST;
+static const uint64_t interval_ms = LOG_INTERVAL_MS;
 
 static void say_at(struct fixture *f, const char *event, uint64_t now_ms)
 {
@@ -382,10 +385,10 @@ static void an_event_is_written_in_a_burst_and_then_now_and_then(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
-    assert_int_equal(written_of(&f, "e", 10 * LOG_BURST, begin_ms), LOG_BURST);
-    assert_int_equal(written_of(&f, "e", 10, begin_ms + LOG_INTERVAL_MS - 1), 0);
+    assert_int_equal(written_of(&f, "e", 10 * burst, begin_ms), LOG_BURST);
+    assert_int_equal(written_of(&f, "e", 10, begin_ms + interval_ms - 1), 0);
     for (uint64_t second = 1; second <= 5; second++)
-        assert_int_equal(written_of(&f, "e", 10, begin_ms + second * LOG_INTERVAL_MS), 1);
+        assert_int_equal(written_of(&f, "e", 10, begin_ms + second * interval_ms), 1);
     fixture_done(&f);
 }
 
@@ -395,10 +398,10 @@ static void a_quiet_event_may_burst_again_but_not_more(void **state)
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     assert_int_equal(written_of(&f, "e", LOG_BURST, begin_ms), LOG_BURST);
-    uint64_t later_ms = begin_ms + (uint64_t)LOG_BURST * LOG_INTERVAL_MS;
-    assert_int_equal(written_of(&f, "e", 2 * LOG_BURST, later_ms), LOG_BURST);
-    later_ms += 1000 * (uint64_t)LOG_BURST * LOG_INTERVAL_MS;
-    assert_int_equal(written_of(&f, "e", 2 * LOG_BURST, later_ms), LOG_BURST);
+    uint64_t later_ms = begin_ms + burst * interval_ms;
+    assert_int_equal(written_of(&f, "e", 2 * burst, later_ms), LOG_BURST);
+    later_ms += 1000 * burst * interval_ms;
+    assert_int_equal(written_of(&f, "e", 2 * burst, later_ms), LOG_BURST);
     fixture_done(&f);
 }
 
@@ -407,16 +410,16 @@ static void the_next_line_says_how_many_were_suppressed(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
-    written_of(&f, "e", LOG_BURST + 41, begin_ms);
-    say_at(&f, "e", begin_ms + LOG_INTERVAL_MS);
+    written_of(&f, "e", burst + 41, begin_ms);
+    say_at(&f, "e", begin_ms + interval_ms);
     assert_string_equal(behind_time(next_line(&f)), "warn metrics e n=1 suppressed=41");
-    say_at(&f, "e", begin_ms + 2 * LOG_INTERVAL_MS);
+    say_at(&f, "e", begin_ms + 2 * interval_ms);
     assert_string_equal(behind_time(next_line(&f)), "warn metrics e n=1");
     fixture_done(&f);
 
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
-    written_of(&f, "e", LOG_BURST + 1, begin_ms);
-    say_at(&f, "e", begin_ms + LOG_INTERVAL_MS);
+    written_of(&f, "e", burst + 1, begin_ms);
+    say_at(&f, "e", begin_ms + interval_ms);
     json_t *object = next_object(&f);
     assert_int_equal(json_integer_value(json_object_get(object, "suppressed")), 1);
     json_decref(object);
@@ -428,12 +431,12 @@ static void each_event_and_each_actor_has_a_limit_of_its_own(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
-    assert_int_equal(written_of(&f, "one", LOG_BURST + 1, begin_ms), LOG_BURST);
+    assert_int_equal(written_of(&f, "one", burst + 1, begin_ms), LOG_BURST);
     char same_name[] = {'o', 'n', 'e', '\0'};
     assert_int_equal(written_of(&f, same_name, 1, begin_ms), 0);
-    assert_int_equal(written_of(&f, "two", LOG_BURST + 1, begin_ms), LOG_BURST);
+    assert_int_equal(written_of(&f, "two", burst + 1, begin_ms), LOG_BURST);
     f.logger = logger_of(&f.log, "admin-http");
-    assert_int_equal(written_of(&f, "one", LOG_BURST + 1, begin_ms), LOG_BURST);
+    assert_int_equal(written_of(&f, "one", burst + 1, begin_ms), LOG_BURST);
     fixture_done(&f);
 }
 
@@ -446,9 +449,9 @@ static void events_beyond_the_table_share_a_limit(void **state)
     size_t written = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(names[i], sizeof names[i], "event-%zu", i);
-        written += written_of(&f, names[i], LOG_BURST + 1, begin_ms);
+        written += written_of(&f, names[i], burst + 1, begin_ms);
     }
-    assert_int_equal(written, LOG_EVENTS_MAX * LOG_BURST);
+    assert_int_equal(written, LOG_EVENTS_MAX * burst);
     fixture_done(&f);
 }
 
@@ -457,7 +460,7 @@ static void errors_and_what_was_asked_for_are_not_limited(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
-    for (size_t i = 0; i < 10 * LOG_BURST; i++) {
+    for (size_t i = 0; i < 10 * burst; i++) {
         log_error(&f.logger, "e", log_number("n", i));
         assert_non_null(next_line(&f));
         log_access(&f.logger, "e", log_number("n", i));
@@ -471,9 +474,9 @@ static void what_was_suppressed_last_is_said_at_the_end(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
-    written_of(&f, "one", LOG_BURST + 3, begin_ms);
+    written_of(&f, "one", burst + 3, begin_ms);
     written_of(&f, "two", LOG_BURST, begin_ms);
-    written_of(&f, "three", LOG_BURST + 5, begin_ms);
+    written_of(&f, "three", burst + 5, begin_ms);
     logger_done(&f.logger);
     assert_string_equal(behind_time(next_line(&f)), "warn metrics lines-suppressed of=one suppressed=3");
     assert_string_equal(behind_time(next_line(&f)), "warn metrics lines-suppressed of=three suppressed=5");
@@ -489,11 +492,11 @@ static void what_the_level_leaves_out_is_not_suppressed(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
-    assert_int_equal(written_of(&f, "e", 2 * LOG_BURST, begin_ms), 0);
+    assert_int_equal(written_of(&f, "e", 2 * burst, begin_ms), 0);
     f.log.level = LOG_LEVEL_DEBUG;
     logger_done(&f.logger);
     assert_null(next_line(&f));
-    assert_int_equal(written_of(&f, "e", 2 * LOG_BURST, begin_ms), LOG_BURST);
+    assert_int_equal(written_of(&f, "e", 2 * burst, begin_ms), LOG_BURST);
     fixture_done(&f);
 }
 
@@ -503,7 +506,7 @@ static void errno_is_left_alone(void **state)
     struct log closed = {.fd = -1, .level = LOG_LEVEL_INFO};
     struct logger logger = logger_of(&closed, "metrics");
     errno = 4711;
-    for (size_t i = 0; i < 2 * LOG_BURST; i++)
+    for (size_t i = 0; i < 2 * burst; i++)
         log_info(&logger, "e", log_number("n", 1));
     assert_int_equal(errno, 4711);
 }
