@@ -1,7 +1,8 @@
-/* A lying driver: whatever heads, bodies and ends it sends in whatever order, the visitor's bytes are read by
- * http_reader as exactly the answers that http_answer says it wrote, or are cut short; never as one answer more, and
- * never with a field that the driver did not send. Input: per request its flags, then operations. */
+/* A lying driver: whatever heads, bodies and ends it sends in whatever order, the visitor's bytes are read by a naive
+ * reader, and by http_reader, as exactly the answers that http_answer says it wrote, or are cut short; never as one
+ * answer more, with exactly the driver's fields that may pass. Input: per request its flags, then operations. */
 #include "fuzz_fields.h"
+#include "naive_answer.h"
 
 #include "check.h"
 #include "http_answer.h"
@@ -138,6 +139,66 @@ static void do_operations(struct exchange *exchange, struct span *input, struct 
     exchange->is_cut |= !exchange->answer.ended;
 }
 
+/* ---- the visitor, naive ---- */
+
+static void check_framing(const struct naive_head *seen, const struct exchange *exchange)
+{
+    const struct http_answer *answer = &exchange->answer;
+    const bool is_plain = answer->framing != ANSWER_RAW;
+    check(seen->is_chunked == (answer->framing == ANSWER_CHUNKED));
+    check(seen->has_length || answer->framing != ANSWER_BY_LENGTH);
+    check(!is_plain || seen->closes == !exchange->said_keep_alive);
+}
+
+static void check_head_naively(struct span *wire, const struct response_head *sent, struct naive_head *ret_seen)
+{
+    struct field_list passing;
+    check(naive_head_read(wire, ret_seen));
+    check(ret_seen->status == sent->status);
+    naive_fields_that_pass(&sent->fields, sent->status, &passing);
+    naive_check_fields(ret_seen, &passing);
+    field_list_done(&passing);
+}
+
+static void check_end_naively(const struct exchange *exchange, enum naive_end end)
+{
+    switch (exchange->answer.framing) {
+    case ANSWER_NO_BODY:
+        check(end == NAIVE_WHOLE);
+        break;
+    case ANSWER_BY_LENGTH:
+        check((end == NAIVE_WHOLE) == (exchange->answer.remaining == 0));
+        break;
+    case ANSWER_CHUNKED:
+        check((end == NAIVE_WHOLE) == exchange->answer.ended);
+        break;
+    case ANSWER_UNTIL_CLOSE:
+    case ANSWER_RAW:
+        check(end == NAIVE_OPEN);
+        break;
+    }
+}
+
+/* Looks at all that was written for one request; takes none of it. */
+static void check_naively(const struct connection *connection, const struct exchange *exchange)
+{
+    struct span wire = fuzz_span(connection->wire);
+    struct naive_head seen = {0};
+    for (size_t i = 0; i < exchange->head_count; i++) {
+        naive_head_done(&seen);
+        check_head_naively(&wire, &exchange->heads[i], &seen);
+    }
+    if (exchange->answer.head_written) {
+        struct evbuffer *body = evbuffer_new();
+        check_framing(&seen, exchange);
+        check_end_naively(exchange, naive_body_read(&wire, &seen, exchange->answer.request.is_head, body));
+        fuzz_check_same(body, exchange->body, "the naive visitor got another body");
+        evbuffer_free(body);
+    }
+    naive_head_done(&seen);
+    check(wire.length == 0);
+}
+
 /* ---- the visitor ---- */
 
 /* false: the head is one that our reader does not take. */
@@ -231,6 +292,7 @@ static bool play_exchange(struct connection *connection, struct span *input)
     if (request.is_head)
         http_reader_answers_head(connection->reader);
     do_operations(&exchange, input, connection->wire);
+    check_naively(connection, &exchange);
     const bool keeps_alive = read_answer(connection, &exchange);
     for (size_t i = 0; i < exchange.head_count; i++)
         response_head_done(&exchange.heads[i]);
