@@ -4,6 +4,7 @@
 #include "http_hop_by_hop.h"
 #include "http_target.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -112,6 +113,14 @@ static bool forward_connection(struct forwarding *forwarding, struct span connec
     return true;
 }
 
+/* In the fewest digits: zeros before it have been too many for some reader. */
+static bool forward_length(struct forwarding *forwarding)
+{
+    char digits[sizeof "18446744073709551615"];
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, forwarding->head->content_length);
+    return add_named(forwarding, "content-length", span_of_string(digits));
+}
+
 static bool forward_field(struct forwarding *forwarding, const struct http_field *field)
 {
     const struct http_head *head = forwarding->head;
@@ -125,8 +134,10 @@ static bool forward_field(struct forwarding *forwarding, const struct http_field
     if (span_equals_nocase(field->name, "host")) {
         return add_named(forwarding, "host", forwarding->host);
     }
-    const bool is_dropped = (span_equals_nocase(field->name, "content-length") && forwarding->drops_body) ||
-                            (span_equals_nocase(field->name, "expect") && expects_continue(field->value)) ||
+    if (span_equals_nocase(field->name, "content-length")) {
+        return forwarding->drops_body || forward_length(forwarding);
+    }
+    const bool is_dropped = (span_equals_nocase(field->name, "expect") && expects_continue(field->value)) ||
                             http_hop_by_hop_has(&forwarding->hops, field->name) ||
                             !passes_forwarded(forwarding->policy, field->name);
     return is_dropped || http_field_text_add_lower(&forwarding->made.fields, field->name, field->value);

@@ -30,7 +30,7 @@ enum visitor_deadline {
     DEADLINE_HEAD,        /* a head has begun: 408 */
     DEADLINE_KEEPALIVE,   /* nothing has begun: closed */
     DEADLINE_BODY,        /* progress of the request's body: 408 */
-    DEADLINE_RESPONSE,    /* the driver's head: 504 */
+    DEADLINE_RESPONSE,    /* the driver's head, or that it takes more of the body: 504 */
     DEADLINE_HALF_CLOSED, /* an upgraded visitor has closed its side and nothing moves: the kit ends it */
 };
 

@@ -33,8 +33,8 @@ static enum visitor_deadline deadline_due(const struct visitor *visitor)
     case VISITOR_IDLE:
         return http_reader_in_message(visitor->reader) ? DEADLINE_HEAD : DEADLINE_KEEPALIVE;
     case VISITOR_EXCHANGE:
-        if (!visitor->request_ended)
-            return visitor->is_paused ? DEADLINE_NONE : DEADLINE_BODY;
+        if (!visitor->request_ended && !visitor->is_paused)
+            return DEADLINE_BODY;
         return visitor->answer.head_written ? DEADLINE_NONE : DEADLINE_RESPONSE;
     case VISITOR_DISCARDING:
         return DEADLINE_BODY;
@@ -51,7 +51,7 @@ static enum visitor_deadline deadline_due(const struct visitor *visitor)
 void visitor_set_deadline(struct visitor *visitor, bool progressed)
 {
     enum visitor_deadline kind = deadline_due(visitor);
-    bool counts_progress = kind == DEADLINE_BODY || kind == DEADLINE_HALF_CLOSED;
+    bool counts_progress = kind == DEADLINE_BODY || kind == DEADLINE_RESPONSE || kind == DEADLINE_HALF_CLOSED;
     if (kind == visitor->deadline_kind && !(progressed && counts_progress))
         return;
     visitor->deadline_kind = kind;

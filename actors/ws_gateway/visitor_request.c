@@ -25,6 +25,8 @@ static struct evbuffer *input_of(const struct visitor *visitor)
 
 static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
 {
+    /* Who waits for 100 Continue may send its body now, or its next request: what comes does not tell which. */
+    visitor->must_close |= http_reader_head(visitor->reader)->expects_continue;
     switch (refusal) {
     case STREAM_TOO_MANY:
         visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "max streams exceeded");

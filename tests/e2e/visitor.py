@@ -53,14 +53,14 @@ def simple_get(port, path="/", headers=""):
 class Visitor:
     """Whoever connects to a bound port, step by step."""
 
-    def __init__(self, port, request=b"", receive_buffer=None):
+    def __init__(self, port, request=b"", receive_buffer=None, host="127.0.0.1"):
         if receive_buffer:  # must be set before the handshake to bound the window
             self.sock = socket.socket()
             self.sock.settimeout(PATIENCE)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            self.sock.connect(("127.0.0.1", port))
+            self.sock.connect((host, port))
         else:
-            self.sock = connect(port)
+            self.sock = connect(port, host=host)
         if request:
             self.send(request)
 

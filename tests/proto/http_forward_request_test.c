@@ -119,6 +119,17 @@ static void an_upgrade_with_a_body_or_to_h2c_is_a_plain_request(void **state)
                      "GET /\nhost: a\n");
 }
 
+static void a_length_goes_on_in_the_fewest_digits(void **state)
+{
+    (void)state;
+    expect_forwarded("POST / HTTP/1.1\r\nHost: a\r\nX: y\r\nContent-Length: 0000000000000000000000007\r\nZ: z\r\n\r\n",
+                     "POST /\nhost: a\nx: y\ncontent-length: 7\nz: z\n");
+    expect_forwarded("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 00\r\n\r\n",
+                     "POST /\nhost: a\ncontent-length: 0\n");
+    expect_forwarded("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\n",
+                     "POST /\nhost: a\ncontent-length: 9223372036854775807\n");
+}
+
 static void a_chunked_request_keeps_its_transfer_encoding(void **state)
 {
     (void)state;
@@ -304,6 +315,7 @@ int main(void)
         cmocka_unit_test(an_upgrade_keeps_connection_and_upgrade),
         cmocka_unit_test(an_upgrade_cannot_have_the_service_forget_its_visitor),
         cmocka_unit_test(an_upgrade_with_a_body_or_to_h2c_is_a_plain_request),
+        cmocka_unit_test(a_length_goes_on_in_the_fewest_digits),
         cmocka_unit_test(a_chunked_request_keeps_its_transfer_encoding),
         cmocka_unit_test(get_and_head_go_without_body_fields),
         cmocka_unit_test(expect_100_continue_is_removed),

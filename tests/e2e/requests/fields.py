@@ -150,6 +150,8 @@ def limits():
     yield Item("limits", "a target of 16 KiB and a byte", head(line=f"GET {target}a HTTP/1.1"), [414])
     yield Item("limits", "a target without end", f"GET /{MARK}" + "a" * 40000, [414])
     yield Item("limits", "a method without end", "A" * 40000, [431])
+    for name, byte in {"Latin-1, which grows as UTF-8": "\xe4", "quotes, which grow in JSON": '"'}.items():
+        yield Item("limits", f"a head that fits no frame: {name}", head("X-A: " + byte * (32768 - base)), [431])
     yield Item("limits", "a head that never ends", head("X-A: b")[:-2], [408])
     yield Item("limits", "a request line that never ends", f"GET /{MARK}", [408])
 
