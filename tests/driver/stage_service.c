@@ -1,6 +1,7 @@
 /* The stage's local service. */
 #include "stage_parts.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -70,8 +71,9 @@ void stage_block_service(struct stage *stage)
     assert_int_equal(bind(stage->blocking[0], (struct sockaddr *)address, length), 0);
     assert_int_equal(listen(stage->blocking[0], 0), 0);
     assert_int_equal(getsockname(stage->blocking[0], (struct sockaddr *)address, &length), 0);
-    for (size_t i = 1; i < STAGE_BLOCKING_SOCKETS; i++)
-        connect(stage->blocking[i], (struct sockaddr *)address, length); /* one is queued, the others wait */
+    for (size_t i = 1; i < STAGE_BLOCKING_SOCKETS; i++) /* one is queued, the others wait */
+        assert_int_equal(connect(stage->blocking[i], (struct sockaddr *)address, length), -1);
+    assert_int_equal(errno, EINPROGRESS);
 }
 
 static void service_await(struct stage *stage, size_t number, size_t length)

@@ -129,16 +129,16 @@ void stage_drop_kit(struct stage *stage, bool with_reset);
 /* The local service. Connections are numbered as they come. */
 void stage_stop_service(struct stage *stage);
 void stage_block_service(struct stage *stage); /* of PULL: its connections neither succeed nor fail */
-void stage_service_hear(struct stage *stage, size_t connection, const char *text);
-void stage_service_hear_filler(struct stage *stage, size_t connection, size_t length);
-void stage_service_say(struct stage *stage, size_t connection, const char *text);
-void stage_service_say_filler(struct stage *stage, size_t connection, size_t length);
-void stage_service_pause(struct stage *stage, size_t connection);
-void stage_service_resume(struct stage *stage, size_t connection);
-void stage_service_end(struct stage *stage, size_t connection); /* FIN, still reads */
-void stage_service_reset(struct stage *stage, size_t connection);
-void stage_service_hear_end(struct stage *stage, size_t connection);
-void stage_service_hear_reset(struct stage *stage, size_t connection);
+void stage_service_hear(struct stage *stage, size_t number, const char *text);
+void stage_service_hear_filler(struct stage *stage, size_t number, size_t length);
+void stage_service_say(struct stage *stage, size_t number, const char *text);
+void stage_service_say_filler(struct stage *stage, size_t number, size_t length);
+void stage_service_pause(struct stage *stage, size_t number);
+void stage_service_resume(struct stage *stage, size_t number);
+void stage_service_end(struct stage *stage, size_t number); /* FIN, still reads */
+void stage_service_reset(struct stage *stage, size_t number);
+void stage_service_hear_end(struct stage *stage, size_t number);
+void stage_service_hear_reset(struct stage *stage, size_t number);
 
 /* One turn of the loop, for conditions of the test's own. */
 void stage_run_once(struct stage *stage);
