@@ -1,10 +1,11 @@
 /* A visitor's request on its whole way: http_reader, STREAM_OPEN as JSON and back, the request that the driver writes,
- * and http_reader again in the place of the local service: one request comes out, with the same meaning. The first byte
- * says how the kit treats x-forwarded-*; the rest is what the visitor sent. */
+ * and two readers in the place of the local service, a careless one and http_reader again: one request comes out, with
+ * the same meaning. The first byte says how the kit treats x-forwarded-*; the rest is what the visitor sent. */
 #include "fuzz_fields.h"
 
 #include "check.h"
 #include "http_forward.h"
+#include "naive_request.h"
 
 #include <event2/buffer.h>
 
@@ -81,6 +82,21 @@ static struct evbuffer *write_request(const struct stream_open *open, struct evb
     return wire;
 }
 
+static void receive_carelessly(struct span wire, const struct stream_open *open, struct evbuffer *expected_body)
+{
+    struct naive_request request;
+    struct evbuffer *body = evbuffer_new();
+    check(naive_request_read(wire, &request, body) == wire.length);
+    check(span_equals(request.method, open->method) && span_equals(request.target, open->target));
+    check(request.hosts == 1 && request.is_chunked == http_forward_is_chunked(open));
+    check(request.length == http_forward_content_length(open));
+    if (drops_body(request.method))
+        check(evbuffer_get_length(body) == 0);
+    else
+        fuzz_check_same(body, expected_body, "a careless service got another body");
+    evbuffer_free(body);
+}
+
 static void check_received(const struct http_head *head, const struct stream_open *open)
 {
     check(span_equals(head->method, open->method) && span_equals(head->target, open->target));
@@ -136,6 +152,7 @@ static bool forward_one(struct http_reader *reader, struct evbuffer *in, uint8_t
         event = http_reader_read(reader, in, body, SIZE_MAX);
     if (event == HTTP_END) {
         struct evbuffer *wire = write_request(&open, body);
+        receive_carelessly(fuzz_span(wire), &open, body);
         receive(wire, &open, body);
         evbuffer_free(wire);
     }
