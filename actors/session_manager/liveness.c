@@ -21,23 +21,34 @@ void liveness_use(struct liveness *liveness, uint64_t now_ms)
     liveness->used_ms = now_ms;
 }
 
+/* Less than half an interval is not worth a thought: probes are said together. */
+static void count_delay(struct liveness *liveness, const struct liveness_limits *limits, uint64_t due_ms,
+                        uint64_t now_ms)
+{
+    uint64_t late_ms = now_ms - earlier(now_ms, due_ms);
+    if (late_ms <= liveness_interval_ms(limits) / 2)
+        return;
+    liveness->late_ms += late_ms;
+    liveness->late_at_ms = now_ms;
+}
+
 void liveness_probe(struct liveness *liveness, const struct liveness_limits *limits, uint64_t now_ms)
 {
-    uint64_t interval_ms = liveness_interval_ms(limits);
-    uint64_t late_ms = now_ms - earlier(now_ms, liveness->probe_at_ms);
-    if (late_ms > interval_ms / 2) { /* less is not worth a thought: probes are said together */
-        liveness->late_ms += late_ms;
-        liveness->late_at_ms = now_ms;
-    }
-    liveness->probe_at_ms = now_ms + interval_ms;
+    count_delay(liveness, limits, liveness->probe_at_ms, now_ms);
+    liveness->probed_ms = now_ms;
+    liveness->probe_at_ms = now_ms + liveness_interval_ms(limits);
 }
 
 /* Without the time in which nobody asked. */
-static uint64_t silence_asked_ms(struct liveness *liveness, uint64_t silence_ms, uint64_t now_ms)
+static uint64_t silence_asked_ms(struct liveness *liveness, const struct liveness_limits *limits, uint64_t silence_ms,
+                                 uint64_t now_ms)
 {
     bool was_heard_since = now_ms - earlier(now_ms, silence_ms) > liveness->late_at_ms;
     if (was_heard_since)
         liveness->late_ms = 0;
+    if (liveness->probed_ms != 0) /* the gateway answers at once, when it runs */
+        count_delay(liveness, limits, liveness->probed_ms, now_ms);
+    liveness->probed_ms = 0;
     return silence_ms - earlier(silence_ms, liveness->late_ms);
 }
 
@@ -49,7 +60,7 @@ enum liveness_verdict liveness_judge(struct liveness *liveness, const struct liv
     liveness->streams_opened = signs->streams_opened;
     if (is_used)
         liveness->used_ms = now_ms;
-    uint64_t silence_ms = silence_asked_ms(liveness, signs->silence_ms, now_ms);
+    uint64_t silence_ms = silence_asked_ms(liveness, limits, signs->silence_ms, now_ms);
     if (silence_ms > limits->pong_timeout_ms)
         return LIVENESS_PONG_TIMEOUT;
     uint64_t idle_at_ms = liveness->used_ms + limits->idle_timeout_ms;

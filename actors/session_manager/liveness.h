@@ -13,10 +13,11 @@ struct liveness_limits {
 };
 
 struct liveness {
-    uint64_t probe_at_ms;    /* the next probe; monotonic */
-    uint64_t late_ms;        /* how late probes came in this silence: this process was frozen, the driver not asked */
-    uint64_t late_at_ms;     /* when the last of them came */
-    uint64_t used_ms;        /* when it was last seen with a stream or a binding */
+    uint64_t probe_at_ms; /* the next probe; monotonic */
+    uint64_t probed_ms;   /* when the last one was said; 0: its answer was heard */
+    uint64_t late_ms;     /* how late probes and answers came in this silence: we were frozen, the driver not asked */
+    uint64_t late_at_ms;  /* when the last of them came */
+    uint64_t used_ms;     /* when it was last seen with a stream or a binding */
     uint64_t streams_opened; /* by the last probe */
 };
 

@@ -59,6 +59,20 @@ static void a_freeze_of_ours_is_not_the_drivers_silence(void **state)
     }
 }
 
+/* It came between a probe and the gateway's answer, again and again. */
+static void nor_is_one_that_delays_an_answer(void **state)
+{
+    (void)state;
+    struct liveness liveness;
+    liveness_begin(&liveness, &limits, BEGIN_MS);
+    for (int i = 0; i < 5; i++) {
+        uint64_t asked_ms = liveness.probe_at_ms, thawed_ms = asked_ms + FREEZE_MS;
+        liveness_probe(&liveness, &limits, asked_ms);
+        const struct liveness_signs signs = {.silence_ms = thawed_ms - BEGIN_MS, .bindings = 1};
+        assert_int_equal(liveness_judge(&liveness, &limits, &signs, thawed_ms), LIVENESS_GOOD);
+    }
+}
+
 static void after_a_freeze_silence_is_found_as_ever(void **state)
 {
     (void)state;
@@ -90,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silence_is_found_when_it_is_longer_than_the_timeout),
         cmocka_unit_test(a_freeze_of_ours_is_not_the_drivers_silence),
+        cmocka_unit_test(nor_is_one_that_delays_an_answer),
         cmocka_unit_test(after_a_freeze_silence_is_found_as_ever),
         cmocka_unit_test(small_delays_forgive_nothing),
     };
