@@ -111,6 +111,17 @@ def http_answers():
     }
 
 
+def answer_path():
+    """The same, to each kind of visitor, and with each end."""
+    seeds = {}
+    for number, (name, seed) in enumerate(http_answers().items()):
+        seeds[name] = seed
+        seeds[f"{name}-{number % 16:x}"] = bytes([number % 16]) + seed[1:]
+    seeds["trailers"] = b"\x00HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nA: b\r\nSet-Cookie: c\r\n\r\n"
+    seeds["lengths"] = b"\x04HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 02\r\nX: \xe9\r\n\r\nhi and more"
+    return seeds
+
+
 def http_chunks():
     return {
         "two": b"\x005\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
@@ -360,7 +371,8 @@ def public_url():
 
 
 TARGETS = [
-    websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, http_forward,
+    websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
+    http_forward,
     http_forward_write, payloads, stream_payloads, message_unpack, browser_guard, cidr, daemon_options, driver_options,
     driver_target, driver_handshake, api_route, public_url,
 ]
