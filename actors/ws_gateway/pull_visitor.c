@@ -47,9 +47,21 @@ static void write_record(const struct pull_visitor *visitor, const char *reason)
     if (!visitor->gateway->options->access_log)
         return;
     log_access(&visitor->gateway->log, "connection", log_session(&visitor->session), log_binding(visitor->bind),
-               log_port(visitor->binding->port), log_peer(visitor->peer), log_number("received", visitor->received_bytes),
-               log_number("sent", visitor->sent_bytes), log_number("total_ms", monotonic_ms() - visitor->began_ms),
-               log_reason(reason));
+               log_port(visitor->binding->port), log_peer(visitor->peer),
+               log_number("received", visitor->received_bytes), log_number("sent", visitor->sent_bytes),
+               log_number("total_ms", monotonic_ms() - visitor->began_ms), log_reason(reason));
+}
+
+/* One that is closed with nothing sent. */
+static void write_refusal(const struct binding *binding, const struct sockaddr *peer, enum stream_refusal refusal)
+{
+    char peer_text[ADDRESS_TEXT_MAX];
+    if (!binding->gateway->options->access_log)
+        return;
+    address_print(peer, peer_text);
+    log_access(&binding->gateway->log, "connection", log_session(&binding->session), log_binding(binding_id(binding)),
+               log_port(binding->port), log_peer(peer_text), log_number("received", 0), log_number("sent", 0),
+               log_number("total_ms", 0), log_reason(stream_refusal_text(refusal)));
 }
 
 static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg);
@@ -269,12 +281,11 @@ static struct evbuffer *make_open_payload(const struct pull_visitor *visitor)
     return payload;
 }
 
-static bool open_stream(struct pull_visitor *visitor, struct tunnel_session *session)
+static bool open_stream(struct pull_visitor *visitor, struct tunnel_session *session, enum stream_refusal *ret_refusal)
 {
     struct evbuffer *payload = make_open_payload(visitor);
-    enum stream_refusal refusal = STREAM_NO_MEMORY;
     if (payload)
-        visitor->stream = stream_new(session, &payload, &stream_events, visitor, &refusal);
+        visitor->stream = stream_new(session, &payload, &stream_events, visitor, ret_refusal);
     return visitor->stream;
 }
 
@@ -293,12 +304,15 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
     struct gateway *gateway = binding->gateway;
     struct tunnel_session *session = binding_session(binding);
     if (!session || !gateway_take_permit(gateway)) {
-        gateway->counts.streams_refused[session ? STREAM_NO_DESCRIPTOR : STREAM_DRIVER_AWAY]++;
+        enum stream_refusal refusal = session ? STREAM_NO_DESCRIPTOR : STREAM_DRIVER_AWAY;
+        gateway->counts.streams_refused[refusal]++;
+        write_refusal(binding, peer, refusal);
         evutil_closesocket(fd);
         return;
     }
     struct pull_visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor) {
+        write_refusal(binding, peer, STREAM_NO_MEMORY);
         evutil_closesocket(fd);
         gateway_give_permit(gateway);
         return;
@@ -309,7 +323,9 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
     visitor->bind = binding_id(binding);
     visitor->began_ms = monotonic_ms();
     address_print(peer, visitor->peer);
-    if (!visitor_init(visitor, fd) || !open_stream(visitor, session)) {
+    enum stream_refusal refusal = STREAM_NO_MEMORY;
+    if (!visitor_init(visitor, fd) || !open_stream(visitor, session, &refusal)) {
+        write_refusal(binding, peer, refusal);
         bury_visitor(visitor);
         gateway_give_permit(gateway);
         return;

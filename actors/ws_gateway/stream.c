@@ -36,6 +36,22 @@ static void bury_stream(void *object)
     free(stream);
 }
 
+const char *stream_refusal_text(enum stream_refusal refusal)
+{
+    static const char *const texts[STREAM_REFUSAL_COUNT] = {
+        [STREAM_TOO_MANY] = "max streams exceeded",
+        [STREAM_SESSION_ENDING] = "the tunnel is closing",
+        [STREAM_DRIVER_STALLED] = "the tunnel's driver is not reading",
+        [STREAM_NO_MEMORY] = "out of memory",
+        [STREAM_DRIVER_AWAY] = "the tunnel's driver is away",
+        [STREAM_NO_DESCRIPTOR] = "no file descriptors left",
+        [STREAM_BAD_REQUEST] = "not a valid request",
+        [STREAM_HEAD_TOO_LARGE] = "the request's head is too large for the tunnel",
+        [STREAM_HEAD_TOO_SLOW] = "the request's head did not arrive in time",
+    };
+    return texts[refusal];
+}
+
 static bool refuses_streams(const struct tunnel_session *session, const struct driver_connection *connection,
                             enum stream_refusal *ret_refusal)
 {

@@ -71,6 +71,9 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
 /* Sends STREAM_OPEN, and in the same message what is at hand of the outgoing bytes, and EOF when they are all. */
 void stream_announce(struct stream *stream);
 
+/* What visitors and the access log are told. */
+const char *stream_refusal_text(enum stream_refusal refusal);
+
 /* Bytes that may still be added to outgoing. */
 size_t stream_outgoing_room(const struct stream *stream);
 /* Outgoing bytes or the end of input have come, or the gate is open: take turns. */

@@ -72,7 +72,7 @@ static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 /* Sockets of visitors being refused live from the reserve, not from the budget. */
 static void refuse_connection(const struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
 {
-    static const char text[] = "no file descriptors left";
+    const char *text = stream_refusal_text(STREAM_NO_DESCRIPTOR);
     struct gateway *gateway = binding->gateway;
     struct http_answer_request request = {.version_minor = 1};
     struct bufferevent *socket = tcp_socket_new(gateway->loop, fd);

@@ -32,7 +32,7 @@ struct visitor_record {
     uint64_t sent_bytes;               /* body, to the visitor */
 };
 
-/* Bytes of a request are at hand: it begins, unless it has. */
+/* A request begins, unless it has. */
 void visitor_record_arrive(struct visitor *visitor);
 /* `head` is NULL when there will be none. */
 void visitor_record_begin(struct visitor *visitor, const struct http_head *head);

@@ -25,28 +25,29 @@ static struct evbuffer *input_of(const struct visitor *visitor)
 
 static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
 {
+    const char *text = stream_refusal_text(refusal);
     /* Who waits for 100 Continue may send its body now, or its next request: what comes does not tell which. */
     visitor->must_close |= http_reader_head(visitor->reader)->expects_continue;
     switch (refusal) {
     case STREAM_TOO_MANY:
-        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "max streams exceeded");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
         break;
     case STREAM_SESSION_ENDING:
         visitor->must_close = true;
-        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel is closing");
+        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", text);
         break;
     case STREAM_DRIVER_STALLED:
-        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "the tunnel's driver is not reading");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
         break;
     case STREAM_NO_MEMORY:
-        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", "out of memory");
+        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
         break;
     case STREAM_DRIVER_AWAY:
-        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", "the tunnel's driver is away");
+        visitor_refuse(visitor, 503, "Retry-After: 5\r\n", text);
         break;
     case STREAM_HEAD_TOO_LARGE:
         visitor->must_close = true;
-        visitor_refuse(visitor, 431, "", "the request's head is too large for the tunnel");
+        visitor_refuse(visitor, 431, "", text);
         break;
     case STREAM_NO_DESCRIPTOR: /* these came to no exchange */
     case STREAM_BAD_REQUEST:
@@ -163,8 +164,6 @@ static bool read_head(struct visitor *visitor)
 {
     if (!visitor->binding->is_served || !takes_its_answers(visitor))
         return false;
-    if (evbuffer_get_length(input_of(visitor)) > 0)
-        visitor_record_arrive(visitor);
     switch (http_reader_read(visitor->reader, input_of(visitor), NULL, 0)) {
     case HTTP_HEAD:
         begin_exchange(visitor);
@@ -173,6 +172,9 @@ static bool read_head(struct visitor *visitor)
         refuse_broken(visitor);
         return false;
     case HTTP_MORE:
+        if (http_reader_in_message(visitor->reader)) /* empty lines before it are no request yet */
+            visitor_record_arrive(visitor);
+        break;
     case HTTP_BODY:
     case HTTP_END:
         break;

@@ -164,6 +164,38 @@ def answers_that_never_come():
         assert line["first_byte_ms"] >= 200, line
 
 
+def connections_to_a_port_of_pull():
+    with Daemon("--access-log", "--log-format", "json", "--max-streams", "1", "--fd-budget", "4") as daemon:
+        with RawDriver(daemon) as driver:
+            bound = driver.bind(kind="tcp", mode="pull")
+            port = bound["containerPort"]
+            whose = {"session": driver.hello_ok["sessionId"], "binding": bound["bindId"], "port": port}
+            with Visitor(port, b"to the service") as visitor:
+                visitor.end()
+                stream, _ = driver.expect_stream()
+                driver.expect(0x12, stream)
+                driver.expect(EOF, stream)
+                with Visitor(port) as second:
+                    second.expect_end()
+                    line = wait_for_event(daemon, "connection", **whose, reason="max streams exceeded")
+                    assert (line["received"], line["sent"]) == (0, 0) and line["peer"].startswith("127.0.0.1:"), line
+                driver.send(data(stream, b"back"), frame(EOF, stream))
+                assert visitor.receive(4) == b"back"
+                visitor.expect_end()
+            line = wait_for_event(daemon, "connection", **whose, reason="complete")
+            assert (line["received"], line["sent"]) == (len(b"to the service"), 4) and line["total_ms"] >= 0, line
+            with Visitor(port, b"x") as visitor:
+                stream, _ = driver.expect_stream()
+                driver.send(reset(stream, 7))
+                visitor.expect_abort()
+            wait_for_event(daemon, "connection", **whose, reason="cancel")
+        wait_for_event(daemon, "session-parked", session=whose["session"])
+        with Visitor(port) as visitor:
+            visitor.expect_end()
+        wait_for_event(daemon, "connection", **whose, reason="the tunnel's driver is away")
+        assert len(events_of(daemon, "connection")) == 4, events_of(daemon, "connection")
+
+
 def a_long_target_is_cut_and_nothing_else():
     with tunnel() as tunnelled:
         with Visitor(tunnelled[2]) as visitor:
@@ -191,6 +223,7 @@ run(
     heads_that_never_come,
     requests_that_get_no_stream,
     answers_that_never_come,
+    connections_to_a_port_of_pull,
     a_long_target_is_cut_and_nothing_else,
     without_the_flag_there_is_none,
 )
