@@ -4,7 +4,7 @@ next request, on a kept or a fresh connection, gets its own answer (section 6, a
 import itertools
 import threading
 
-from harness import PATIENCE, Daemon, Expose, Origin, Visitor, connect, pattern, receive_exactly, run
+from harness import PATIENCE, Daemon, Expose, Origin, Visitor, connect, pattern, receive_exactly, run, wait_until
 from strict_answer import AnswerReader, abort
 
 FIN, RST = "FIN", "RST"  # how a script may end; otherwise the service goes on to the next request
@@ -418,10 +418,17 @@ def what_an_idle_connection_says_is_nobodys_answer():
 
 
 def an_answer_before_its_request_is_no_wrong_one():
-    def service(sock, _address):
-        sock.sendall(length(b"5", b"early"))
-        while (target := Service.read_target(sock)) is not None:
-            sock.sendall(length(b"%d" % len(target), target.encode()))
+    talking, answered = set(), set()
+
+    def service(sock, address):
+        talking.add(address)
+        try:
+            sock.sendall(length(b"5", b"early"))
+            while (target := Service.read_target(sock)) is not None:
+                sock.sendall(length(b"%d" % len(target), target.encode()))
+                answered.add(target)
+        finally:
+            talking.discard(address)
 
     with Origin(service) as origin, Daemon() as daemon, Expose(daemon, origin.port) as driver:
         for number in range(20):
@@ -430,6 +437,7 @@ def an_answer_before_its_request_is_no_wrong_one():
                 outcome = AnswerReader(sock).read()
                 # Each connection of the service says this first: nobody can tell it from an answer.
                 assert outcome.is_refusal or outcome.body in (b"early", b"/%d" % number), outcome
+            wait_until(lambda: f"/{number}" in answered or not talking, "the service has said all it will say")
 
 
 def an_answer_before_the_bodys_end_is_whole():

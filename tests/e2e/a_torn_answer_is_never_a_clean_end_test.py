@@ -1,8 +1,11 @@
 """Whoever goes away in the middle of an answer, the visitor sees that it is not whole: an answer that lasts until the
 connection's end is ended by a reset, never by a FIN (section 6, RESET)."""
 
+import http.client
 import signal
+import subprocess
 import threading
+import urllib.request
 
 from harness import (
     EOF,
@@ -19,7 +22,7 @@ from harness import (
     response_head,
     run,
 )
-from strict_answer import AnswerReader
+from strict_answer import AnswerReader, abort
 
 REQUESTS = {
     "end": b"GET / HTTP/1.0\r\n\r\n",
@@ -78,6 +81,37 @@ def tear_with_native_driver(tear, **expected):
                 process.wait()
                 process.check_sanitizers()
             driver.process.stdout.close()
+
+
+def clients_that_others_wrote_say_so():
+    halves = {
+        "length": (b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf", False),
+        "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", False),
+        "end": (b"HTTP/1.1 200 OK\r\n\r\nhalf", True),
+    }
+
+    def service(sock, _address):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += receive_exactly(sock, 1)
+        said, resets = halves[head.split(b" ")[1][1:].decode()]
+        sock.sendall(said)
+        if resets:
+            abort(sock)
+
+    with Origin(service) as origin, Daemon() as daemon, Expose(daemon, origin.port) as driver:
+        for half in halves:
+            url = f"http://127.0.0.1:{driver.port}/{half}"
+            for version in ("--http1.0", "--http1.1"):
+                command = ["curl", "-sSf", "--noproxy", "*", "--max-time", str(PATIENCE), version, url]
+                done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                # 22: a 502; 18: cut short; 56: reset; 52: reset before any byte
+                assert done.returncode in (18, 22, 52, 56), (half, version, done)
+            try:
+                status = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=PATIENCE).read()
+            except (OSError, http.client.HTTPException):
+                continue
+            raise AssertionError(f"{half}: Python takes it for a whole answer: {status}")
 
 
 def by_the_native_drivers_end():
@@ -140,4 +174,4 @@ def by_the_end_of_session_or_binding():
                 other.sock.close()
 
 
-run(by_the_native_drivers_end, by_the_daemons_end, by_the_daemons_death, by_the_end_of_session_or_binding)
+run(clients_that_others_wrote_say_so, by_the_native_drivers_end, by_the_daemons_end, by_the_daemons_death, by_the_end_of_session_or_binding)
