@@ -17,7 +17,14 @@ broken*, what was forwarded is no request by RFC 9112; a status that the proxy g
 Interim answers are left out. Items of which all three pass as many requests are not in the table: {agreed} of {all}.
 
 """
-WORDS = {ORIGIN: "passed", BROKEN: "passed broken", NO_ANSWER: "nothing", NO_HEAD: "headless bytes", RESET: "reset", BY_CHANCE: "400 or passed broken"}
+WORDS = {
+    ORIGIN: "passed",
+    BROKEN: "passed broken",
+    NO_ANSWER: "nothing",
+    NO_HEAD: "headless bytes",
+    RESET: "reset",
+    BY_CHANCE: "400 or passed broken",
+}
 
 
 def shown(answers):

@@ -1,6 +1,6 @@
 """Header fields: names, values, folding, Host, hop-by-hop, and how much of all that."""
 
-from item import MARK, NEXT, NEXT_SEEN, Item, Seen, head, show
+from item import MARK, NEXT, Item, Seen, head, show
 
 TOKEN_MARKS = "!#$%&'*+-.^_`|~"
 NO_TOKEN_MARKS = "\0\x01\x08\t\x0b\x0c\x1b\x1f \"(),/;<=>?@[\\]{}\x7f\x80\xa0\xe4\xff"
@@ -38,7 +38,10 @@ LINES = {
     "a status line": "HTTP/1.1 200 OK",
     "a request line": f"GET /{MARK}-smuggled HTTP/1.1",
 }
-BAD_HOSTS = ("a/b", "a.test/", "u@a", "a b", "a\tb", "a?b", "a#b", "a\\b", "http://a.test", '"a"', "a<b", "a{b", "a|b", "a^b", "\xe4", "a\x7f", "a\0")
+BAD_HOSTS = (
+    "a/b", "a.test/", "u@a", "a b", "a\tb", "a?b", "a#b", "a\\b", "http://a.test", '"a"', "a<b", "a{b", "a|b", "a^b", "\xe4", "a\x7f",
+    "a\0",
+)  # fmt: skip
 # Which bytes are a host's is all that the kit judges: what they mean is the service's affair.
 GOOD_HOSTS = ("a.test", "A.TEST:80", "127.0.0.1", "[::1]", "[::1]:8080", "a_b", "a,b", "x--y.test.", "a%20b", "localhost:65535", "")
 ODD_HOSTS = ("a:", "a:b", "a:80:80", ":80", "a:99999", "[::1", "::1", "..", "-", "[x]", "a:-1", "a.test:0x50")
@@ -80,7 +83,12 @@ def lines():
         yield Item("folded lines", name, head("X-First: 1", field), [400])
     yield Item("folded lines", "the first line of all", f"POST /{MARK} HTTP/1.1\r\n Host: a.test\r\n\r\n", [400])
     yield Item("folded lines", "the first, a tab", f"POST /{MARK} HTTP/1.1\r\n\tX: y\r\nHost: a.test\r\n\r\n", [400])
-    yield Item("folded lines", "the first, a coding", f"POST /{MARK} HTTP/1.1\r\n Transfer-Encoding: chunked\r\nHost: a.test\r\n\r\n", [400])
+    yield Item(
+        "folded lines",
+        "the first, a coding",
+        f"POST /{MARK} HTTP/1.1\r\n Transfer-Encoding: chunked\r\nHost: a.test\r\n\r\n",
+        [400],
+    )
     for name, field in LINES.items():
         yield Item("field lines", name, head("X-First: 1", field, "X-Last: 1"), [400])
     for name, end in {"LF CR LF": "\n\r\n", "CR LF LF": "\r\n\n", "CR LF CR NUL": "\r\n\r\0", "LF LF": "\n\n", "CR CR": "\r\r"}.items():
@@ -89,14 +97,18 @@ def lines():
     for mark in "\r\n\0\x0b\x1a":
         for at in range(len(canonical)):
             text = "".join(canonical[:at] + [mark] + canonical[at:])
-            yield Item(f"a stray {show(mark)}", f"before part {at} of a request: {show(canonical[at]).replace(MARK, 'x')}", text, [400])
+            yield Item(
+                f"a stray {show(mark)}", f"before part {at} of a request: {show(canonical[at]).replace(MARK, 'x')}", text, [400]
+            )
 
 
 def hosts():
     for host in BAD_HOSTS:
         yield Item("Host that is none", show(host), head(host=f"Host: {host}\r\n"), [400])
     for host in GOOD_HOSTS:
-        yield Item("Host", show(host) or "empty", head(host=f"Host: {host}\r\n"), [Seen(has={"x-forwarded-host": host} if host else {})])
+        yield Item(
+            "Host", show(host) or "empty", head(host=f"Host: {host}\r\n"), [Seen(has={"x-forwarded-host": host} if host else {})]
+        )
     for host in ODD_HOSTS:
         yield Item("Host of odd form", show(host), head(host=f"Host: {host}\r\n"), [Seen(has={"x-forwarded-host": host})])
     yield Item("how many Hosts", "none on 1.1", head(host=""), [400])
@@ -120,7 +132,12 @@ def hosts():
 def hop_by_hop():
     for named in ("content-length", "Content-Length", "host", "transfer-encoding, content-length", "close, content-length"):
         text = head(f"Connection: {named}", "Content-Length: 5") + "hello"
-        yield Item("Connection names", named, text, [Seen(body="hello", has={"content-length": "5", "x-forwarded-host": "a.test"}, lacks=["connection"])])
+        yield Item(
+            "Connection names",
+            named,
+            text,
+            [Seen(body="hello", has={"content-length": "5", "x-forwarded-host": "a.test"}, lacks=["connection"])],
+        )
     text = head("Connection: transfer-encoding", "Transfer-Encoding: chunked") + "5\r\nhello\r\n0\r\n\r\n"
     yield Item("Connection names", "transfer-encoding", text, [Seen(body="hello", has={"transfer-encoding": "chunked"})])
     for named in ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"):
@@ -131,7 +148,12 @@ def hop_by_hop():
         yield Item("Connection names", show(named), head(f"Connection: {named}", "X-A: gone"), [Seen(lacks=["x-a", "connection"])])
     for name in ("Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Upgrade"):
         yield Item("hop-by-hop fields", name, head(f"{name}: x"), [Seen(lacks=[name.lower()])])
-    yield Item("hop-by-hop fields", "two Connections", head("Connection: x-a", "Connection: x-b", "X-A: 1", "X-B: 2"), [Seen(lacks=["x-a", "x-b"])])
+    yield Item(
+        "hop-by-hop fields",
+        "two Connections",
+        head("Connection: x-a", "Connection: x-b", "X-A: 1", "X-B: 2"),
+        [Seen(lacks=["x-a", "x-b"])],
+    )
     yield Item("hop-by-hop fields", "Connection: close", head("Connection: close") + NEXT, [Seen()])
     yield Item("hop-by-hop fields", "Connection: keep-alive, close", head("Connection: keep-alive, close") + NEXT, [Seen()])
 

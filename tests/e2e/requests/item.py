@@ -1,7 +1,6 @@
 """One item of the corpus: what a visitor sends on a connection of its own, and what the protocol says must come of it."""
 
 MARK = "%ID"  # each item's own token stands here, so that whatever reaches the origin says whose it is
-WHOLE, BEGUN = "whole", "begun"
 
 
 class Seen:

@@ -12,6 +12,7 @@ VERSION = "HTTP/1.0 and 1.1 are what is spoken here"
 BLANKS = "lenient about white space in a request line, which RFC 9112 3 allows, is lenient about where its parts end"
 CODING = "exactly `chunked` is served, so that every service sees the coding that was seen here (RFC 9112 6.1: 501 for others)"
 CHUNK_SIZE = "a chunk size line is 1*HEXDIG and maybe an extension (RFC 9112 7.1); what else there is, others read as another size"
+CHUNK_END = "what follows a chunk's data is CRLF and nothing else: who takes a bare LF may read a chunk one byte longer"
 CHUNK_LINE = "an extension has a limit, as every length that a visitor controls"
 TRAILER = "trailers obey the rules of fields; who reads them otherwise sees the body end elsewhere"
 HOST = "these bytes are no host's (RFC 3986 3.2.2), and what a service makes of them names another one or a path"
@@ -69,7 +70,7 @@ REASONS = (
     (STRICTER, "chunks that are none: 0\\r\\n: y*", TRAILER),
     (STRICTER, "chunks that are none: 5\\n*", BARE),
     (STRICTER, "chunks that are none: 5;a\\n*", BARE),
-    (STRICTER, "chunks that are none: [56]\\r\\nhello*", "what follows a chunk's data is CRLF and nothing else; a bare LF makes a chunk one byte longer"),
+    (STRICTER, "chunks that are none: [56]\\r\\nhello*", CHUNK_END),
     (STRICTER, "chunks that are none: 0*\\n\\r\\n", BARE),
     (STRICTER, "chunks that are none: 0*\\n\\n", BARE),
     (STRICTER, "chunks that are none: *", CHUNK_SIZE),

@@ -42,12 +42,12 @@ TARGETS = {
     f"http://[::1]:80/{MARK}": f"/{MARK}",
 }
 BAD_TARGETS = (
-    f"{MARK}", f"a.test:80", f"a.test", f"?{MARK}", f"#{MARK}", f"/{MARK}#", f"/{MARK}#frag", f'/{MARK}"', f"/{MARK}<", f"/{MARK}>",
+    f"{MARK}", "a.test:80", "a.test", f"?{MARK}", f"#{MARK}", f"/{MARK}#", f"/{MARK}#frag", f'/{MARK}"', f"/{MARK}<", f"/{MARK}>",
     f"/{MARK}\x00", f"/{MARK}\x01", f"/{MARK}\x0b", f"/{MARK}\x0c", f"/{MARK}\x1f", f"/{MARK}\x7f", f"/{MARK}\x80", f"/{MARK}\xe4",
     f"/{MARK}\xc3\xa4", f"/{MARK}\xff", f"\\{MARK}", f"./{MARK}", f"../{MARK}", f"1http://a.test/{MARK}", f"http:/{MARK}",
     f"http:{MARK}", f"://a.test/{MARK}", f"mailto:{MARK}",
 )  # fmt: skip
-# Between the parts, before and behind them; {0} and {1} are the spaces of the line.
+# What stands between the parts of the line, before and behind them.
 SPACES = {
     "two before the target": "GET  /%ID HTTP/1.1\r\n",
     "two before the version": "GET /%ID  HTTP/1.1\r\n",
@@ -91,8 +91,7 @@ def methods():
     for method in NOT_A_METHOD:
         yield Item("methods that are no token", show(method), head(line=f"{method} /{MARK} HTTP/1.1"), [400])
     for target in ("a.test:443", "a.test", "*", f"http://a.test/{MARK}", f"/{MARK}"):
-        named = f"CONNECT {target}" if MARK not in target else "CONNECT " + target.replace(MARK, "")
-        yield Item("CONNECT", named, f"CONNECT {target} HTTP/1.1\r\n{FIELDS}" + NEXT, [405])
+        yield Item("CONNECT", target.replace(MARK, ""), f"CONNECT {target} HTTP/1.1\r\n{FIELDS}" + NEXT, [405])
     preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"
     yield Item("versions", "the preface of HTTP/2", preface, [400])
 
@@ -101,7 +100,12 @@ def versions():
     for version in BAD_VERSIONS:
         yield Item("versions", show(version), f"GET /{MARK} {version}\r\n{FIELDS}", [400])
     yield Item("versions", "HTTP/1.0", f"GET /{MARK} HTTP/1.0\r\n{FIELDS}", [Seen("GET")])
-    yield Item("versions", "HTTP/1.0 that stays", f"GET /{MARK} HTTP/1.0\r\nConnection: keep-alive\r\n{FIELDS}{NEXT}", [Seen("GET"), NEXT_SEEN])
+    yield Item(
+        "versions",
+        "HTTP/1.0 that stays",
+        f"GET /{MARK} HTTP/1.0\r\nConnection: keep-alive\r\n{FIELDS}{NEXT}",
+        [Seen("GET"), NEXT_SEEN],
+    )
     yield Item("versions", "HTTP/1.0 behind 1.1", f"{NEXT}GET /{MARK} HTTP/1.0\r\n\r\n{NEXT}", [NEXT_SEEN, Seen("GET")])
 
 
@@ -112,16 +116,30 @@ def targets():
     for target in BAD_TARGETS:
         yield Item("targets that are none", show(target.replace(MARK, "x")), f"GET {target} HTTP/1.1\r\n{FIELDS}", [400])
     yield Item("targets in asterisk-form", "OPTIONS *", f"OPTIONS * HTTP/1.1\r\n{FIELDS}", [Seen("OPTIONS", "*")])
-    yield Item("targets in asterisk-form", "OPTIONS http://a.test", f"OPTIONS http://a.test HTTP/1.1\r\n{FIELDS}", [Seen("OPTIONS", "*")])
+    yield Item(
+        "targets in asterisk-form", "OPTIONS http://a.test", f"OPTIONS http://a.test HTTP/1.1\r\n{FIELDS}", [Seen("OPTIONS", "*")]
+    )
     yield Item("targets in asterisk-form", "GET *", f"GET * HTTP/1.1\r\n{FIELDS}", [400])
     yield Item("targets in asterisk-form", "POST * with a body", f"POST * HTTP/1.1\r\nContent-Length: 1\r\n{FIELDS}x", [400])
     yield Item("targets in asterisk-form", "OPTIONS *x", f"OPTIONS *x HTTP/1.1\r\n{FIELDS}", [400])
     yield Item("targets in asterisk-form", "OPTIONS **", f"OPTIONS ** HTTP/1.1\r\n{FIELDS}", [400])
-    yield Item("targets in absolute-form", "http://a.test, nothing more", f"GET http://a.test HTTP/1.1\r\n{FIELDS}", [Seen("GET", "/")])
+    yield Item(
+        "targets in absolute-form", "http://a.test, nothing more", f"GET http://a.test HTTP/1.1\r\n{FIELDS}", [Seen("GET", "/")]
+    )
     yield Item("targets in absolute-form", "http:///, no authority", f"GET http:///{MARK} HTTP/1.1\r\n{FIELDS}", [400])
     yield Item("targets in absolute-form", "http://, nothing more", f"GET http:// HTTP/1.1\r\n{FIELDS}", [400])
-    yield Item("targets in absolute-form", "its host wins", f"GET http://b.test/{MARK} HTTP/1.1\r\n{FIELDS}", [Seen("GET", has={"x-forwarded-host": "b.test"})])
-    yield Item("targets in absolute-form", "without Host on 1.0", f"GET http://b.test/{MARK} HTTP/1.0\r\n\r\n", [Seen("GET", has={"x-forwarded-host": "b.test"})])
+    yield Item(
+        "targets in absolute-form",
+        "its host wins",
+        f"GET http://b.test/{MARK} HTTP/1.1\r\n{FIELDS}",
+        [Seen("GET", has={"x-forwarded-host": "b.test"})],
+    )
+    yield Item(
+        "targets in absolute-form",
+        "without Host on 1.0",
+        f"GET http://b.test/{MARK} HTTP/1.0\r\n\r\n",
+        [Seen("GET", has={"x-forwarded-host": "b.test"})],
+    )
     yield Item("targets in absolute-form", "without Host on 1.1", f"GET http://b.test/{MARK} HTTP/1.1\r\n\r\n", [400])
 
 
