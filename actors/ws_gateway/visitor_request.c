@@ -29,16 +29,12 @@ static void refuse_stream(struct visitor *visitor, enum stream_refusal refusal)
     /* Who waits for 100 Continue may send its body now, or its next request: what comes does not tell which. */
     visitor->must_close |= http_reader_head(visitor->reader)->expects_continue;
     switch (refusal) {
-    case STREAM_TOO_MANY:
-        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
-        break;
     case STREAM_SESSION_ENDING:
         visitor->must_close = true;
         visitor_refuse(visitor, 503, "Retry-After: 5\r\n", text);
         break;
+    case STREAM_TOO_MANY:
     case STREAM_DRIVER_STALLED:
-        visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
-        break;
     case STREAM_NO_MEMORY:
         visitor_refuse(visitor, 503, "Retry-After: 1\r\n", text);
         break;
