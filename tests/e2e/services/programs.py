@@ -15,9 +15,9 @@ from harness import PATIENCE, SANITIZED, connect, free_port, skip, wait_until
 
 LONG = 5 * PATIENCE  # until a client that moves many bytes is given up
 PACKAGES = {  # program: package
+    "apache2": "apache2-bin",
     "chromium": "chromium",
     "curl": "curl",
-    "fcgiwrap": "fcgiwrap",
     "git": "git",
     "git-http-backend": "git",
     "initdb": "postgresql",
