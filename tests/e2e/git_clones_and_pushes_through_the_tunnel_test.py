@@ -29,7 +29,8 @@ SETTINGS = {
     "user.name": "Developer",
     "user.email": "developer@example.com",
     "init.defaultBranch": "main",
-    "core.compression": "0",  # what is random can't be packed anyway
+    "core.compression": "0",  # of what is random
+    "pack.window": "0",
     "protocol.version": "2",
     "gc.auto": "0",
 }
@@ -70,7 +71,7 @@ def served():
     with server_folder() as folder, tempfile.TemporaryDirectory() as home:
         repository = f"{folder}/repositories/project.git"
         git(home, "init", "-q", "--bare", repository)
-        for name, value in (("core.compression", "0"), ("http.receivepack", "true")):
+        for name, value in (("core.compression", "0"), ("pack.window", "0"), ("http.receivepack", "true")):
             git(repository, "config", name, value)
         for path, folders, files in os.walk(f"{folder}/repositories"):
             for name in (".", *folders, *files):
