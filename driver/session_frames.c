@@ -137,10 +137,12 @@ static bool on_bind_revoked(struct session_socket *socket, uint32_t id, struct s
 static bool on_goaway(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
-    struct session *session = socket->session;
     (void)ret_error;
+    struct session *session = socket->session;
     struct goaway goaway = {0};
     const char *why = NULL;
+    if (socket->state == SOCKET_JOINING)
+        return true; /* it means this socket alone, whose close will tell */
     if (goaway_decode(payload, &goaway, &why) == PAYLOAD_OK)
         session_settle_end(session, SESSION_FAILED, "the daemon ended the session: %s (%s)",
                            goaway.message != NULL ? goaway.message : "", error_code_text(goaway.code));

@@ -389,6 +389,22 @@ static void a_goaway_on_a_secondary_counts(void **state)
     assert_non_null(strstr(stage->end_text, "kit is shutting down"));
 }
 
+static void a_goaway_before_join_ok_means_that_socket_alone(void **state)
+{
+    struct stage *stage = *state;
+    establish(stage, 2, TICKET(1, "one"));
+    stage_on(stage, 1);
+    stage_hear(stage, FRAME_JOIN, 0);
+    stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":14,\"message\":\"too many\"}");
+    stage_send(stage);
+    stage_on(stage, 0);
+    stage_hear_nothing(stage);
+    stage_on(stage, 1);
+    stage_drop_kit(stage, false);
+    reissue(stage, TICKET(1, "two"));
+    let_in(stage, 2, 1, "two");
+}
+
 #define POOL_TEST(test) cmocka_unit_test_setup_teardown(test, stage_set_up_several, stage_tear_down)
 
 int main(void)
@@ -418,6 +434,7 @@ int main(void)
         POOL_TEST(a_frame_before_join_ok_is_a_protocol_error),
         POOL_TEST(a_broken_frame_on_a_secondary_ends_the_session),
         POOL_TEST(a_goaway_on_a_secondary_counts),
+        POOL_TEST(a_goaway_before_join_ok_means_that_socket_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
