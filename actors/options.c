@@ -227,6 +227,15 @@ static enum options_verdict find_question(int argc, char *const argv[])
     return OPTIONS_OK;
 }
 
+static enum options_verdict check_pairs(struct reading *reading)
+{
+    const struct options *options = reading->options;
+    if ((*options->tls_cert == '\0') == (*options->tls_key == '\0'))
+        return OPTIONS_OK;
+    return fail(reading, "--tls-cert and --tls-key belong together: %s is missing",
+                *options->tls_cert == '\0' ? "--tls-cert" : "--tls-key");
+}
+
 enum options_verdict options_read(struct options *options, int argc, char *const argv[], char *const environment[],
                                   char *ret_error, size_t error_capacity)
 {
@@ -238,5 +247,7 @@ enum options_verdict options_read(struct options *options, int argc, char *const
         verdict = read_environment(&reading, environment);
     for (int i = 1; i < argc && verdict == OPTIONS_OK; i++)
         verdict = read_flag(&reading, argc, argv, &i);
+    if (verdict == OPTIONS_OK)
+        verdict = check_pairs(&reading);
     return verdict;
 }

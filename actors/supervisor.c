@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "gateway_shards.h"
 
 enum {
     PING_INTERVAL_MS = 5000,
@@ -99,6 +100,8 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
     if (info.ssi_signo == SIGHUP) {
         log_info(&self->logger, "reloading", log_text("signal", "SIGHUP"));
         mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
+        for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
+            mailbox_send(self->mailbox, MESSAGE_OF(reload_certificate, .shard = shard));
         return;
     }
     uint64_t timeout_ms = self->options->drain_timeout;

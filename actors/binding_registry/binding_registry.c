@@ -52,7 +52,6 @@
 #include "check.h"
 #include "metric_report.h"
 
-
 /* ---- session-manager ----------------------------------------------------------------------------------------- */
 
 static void on_claim_port(struct binding_registry *self, const struct message *message)

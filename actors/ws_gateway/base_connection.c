@@ -10,6 +10,7 @@
 #include "http_answer.h"
 #include "id_table.h"
 #include "tcp_socket.h"
+#include "tls_server.h"
 #include "tunnel_handshake.h"
 
 enum {
@@ -88,11 +89,16 @@ static void set_deadline(struct base_connection *connection, uint64_t ms)
     event_add(connection->deadline, &after);
 }
 
+static struct bufferevent *new_socket(struct gateway *gateway, evutil_socket_t fd)
+{
+    return gateway->tls ? tls_server_accept(gateway->tls, gateway->loop, fd) : tcp_socket_new(gateway->loop, fd);
+}
+
 /* Says no to a connection of which nothing was read. */
 static void refuse_connection(struct gateway *gateway, evutil_socket_t fd, uint16_t status, const char *text)
 {
     struct http_answer_request request = {.version_minor = 1};
-    struct bufferevent *socket = tcp_socket_new(gateway->loop, fd);
+    struct bufferevent *socket = new_socket(gateway, fd);
     if (!socket)
         return;
     http_answer_own(request, status, "", text, true, bufferevent_get_output(socket));
@@ -122,7 +128,7 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
     }
     connection->gateway = gateway;
     connection->id = gateway_next_connection_id(gateway).value;
-    connection->socket = tcp_socket_new(gateway->loop, fd);
+    connection->socket = new_socket(gateway, fd);
     connection->reader = http_reader_new(HTTP_REQUESTS);
     connection->body = evbuffer_new();
     connection->deadline = evtimer_new(gateway->loop, on_deadline, connection);
@@ -352,6 +358,8 @@ static void on_socket_event(struct bufferevent *socket, short what, void *arg)
 {
     (void)socket;
     struct base_connection *connection = arg;
+    if (tcp_socket_is_shaking_hands(connection->socket) && (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)))
+        connection->gateway->counts.base_refused[BASE_TLS]++;
     if (what & BEV_EVENT_ERROR) {
         tcp_socket_close(&connection->socket);
         forget(connection);

@@ -24,7 +24,7 @@ struct binding {
     bool is_served; /* its owner was told that it is bound: requests may become streams; before, visitors wait */
     TAILQ_HEAD(, visitor) visitors;           /* EXPOSE */
     TAILQ_HEAD(, pull_visitor) pull_visitors; /* PULL */
-    struct event *accept_again; /* after the process ran out of descriptors */
+    struct event *accept_again;               /* after the process ran out of descriptors */
 };
 
 /* Handlers of the binding-registry's messages. */

@@ -143,8 +143,8 @@ static void report_closed(struct driver_connection *connection, uint16_t close_c
         return;
     connection->is_known = false;
     if (connection->joins) {
-        mailbox_send(connection->gateway->mailbox, MESSAGE_OF(secondary_closed, .shard = connection->gateway->shard,
-                                                              .connection = {connection->id}));
+        mailbox_send(connection->gateway->mailbox,
+                     MESSAGE_OF(secondary_closed, .shard = connection->gateway->shard, .connection = {connection->id}));
         return;
     }
     mailbox_send(connection->gateway->mailbox,

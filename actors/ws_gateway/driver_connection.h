@@ -41,7 +41,7 @@ struct driver_connection {
     struct event *deadline;         /* HELLO timeout, later the close timeout */
     struct tunnel_session *session; /* while live */
     uint32_t index;                 /* in the session; 0: the primary, which owns it */
-    TAILQ_HEAD(, stream) ready;     /* its streams that have something to send and credit of their own; they take turns */
+    TAILQ_HEAD(, stream) ready; /* its streams that have something to send and credit of their own; they take turns */
     struct barriers barriers;
     uint64_t last_heard_ms;
     bool joins;    /* it said JOIN */

@@ -1,5 +1,6 @@
 /* The first 250 ms of a stream (protocol section 6). Official drivers may not be connected to their local service yet:
- * they reset a stream of which more than 1 MiB comes before, and old ones lose a tcp stream's data when its EOF does. */
+ * they reset a stream of which more than 1 MiB comes before, and old ones lose a tcp stream's data when its EOF does.
+ */
 #ifndef HOODY_ACTORS_EARLY_STREAMS_H
 #define HOODY_ACTORS_EARLY_STREAMS_H
 

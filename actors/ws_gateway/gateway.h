@@ -21,6 +21,7 @@ struct base_connection;
 struct lingering;
 struct paused_socket;
 struct stream;
+struct tls_server;
 struct visitor;
 
 /* Why a visitor got no stream. */
@@ -54,6 +55,7 @@ enum base_refusal {
     BASE_ORIGIN,
     BASE_BAD_HANDSHAKE,
     BASE_DRAINING,
+    BASE_TLS, /* no TLS, or none that we speak */
     BASE_REFUSAL_COUNT,
 };
 
@@ -94,7 +96,8 @@ struct gateway {
     struct mailbox *mailbox;
     struct event_base *loop;
 
-    struct cidr *trusted; /* --trusted-source */
+    struct tls_server *tls; /* of the base listener; NULL: it speaks plain HTTP */
+    struct cidr *trusted;   /* --trusted-source */
     size_t trusted_count;
 
     uint64_t connections_made;  /* makes connection ids */

@@ -120,6 +120,7 @@ static void add_refusals(struct metric_report *report, const struct gateway_coun
         [BASE_ORIGIN] = "origin",
         [BASE_BAD_HANDSHAKE] = "bad_handshake",
         [BASE_DRAINING] = "draining",
+        [BASE_TLS] = "tls",
     };
     uint64_t dropped = 0;
     for (int i = 0; i < STREAM_REFUSAL_COUNT; i++)

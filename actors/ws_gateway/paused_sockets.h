@@ -1,5 +1,5 @@
-/* Visitors' sockets that are not read from, for lack of room. Without reading, nothing tells that a visitor has left: so
- * they are looked at once a second. */
+/* Visitors' sockets that are not read from, for lack of room. Without reading, nothing tells that a visitor has left:
+ * so they are looked at once a second. */
 #ifndef HOODY_ACTORS_PAUSED_SOCKETS_H
 #define HOODY_ACTORS_PAUSED_SOCKETS_H
 

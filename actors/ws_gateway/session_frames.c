@@ -58,8 +58,8 @@ static void on_reissue_join_tickets(struct tunnel_session *session, struct span 
         return;
     }
     reissue_join_tickets_done(&reissue); /* it asks; what tickets it may have sent says nothing */
-    mailbox_send(session->gateway->mailbox, MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard,
-                                                       .connection = {connection->id}));
+    mailbox_send(session->gateway->mailbox,
+                 MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard, .connection = {connection->id}));
 }
 
 static void on_reset(struct tunnel_session *session, struct stream *stream, struct span payload)

@@ -6,8 +6,8 @@
 #include <event2/buffer.h>
 #include <sys/queue.h>
 
-#include "flow_window.h"
 #include "early_streams.h"
+#include "flow_window.h"
 #include "gateway.h"
 #include "stream_order.h"
 #include "stream_payloads.h"
@@ -46,7 +46,7 @@ struct stream {
     struct stream_order order;
 
     uint64_t blocked_since_ms; /* bytes wait and the stream has no credit; 0: not so */
-    uint64_t sent; /* DATA bytes to the driver */
+    uint64_t sent;             /* DATA bytes to the driver */
     struct send_window send;
     struct receive_window receive;
     uint64_t received; /* DATA bytes from the driver, but those held back for their order */

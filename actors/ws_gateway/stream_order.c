@@ -119,8 +119,7 @@ void barriers_flush(struct driver_connection *connection)
         return;
     barriers->is_owed = false;
     barriers->sent++;
-    websocket_write_control(WEBSOCKET_SERVER, WEBSOCKET_PING,
-                            span_of(&barriers->sent, sizeof barriers->sent),
+    websocket_write_control(WEBSOCKET_SERVER, WEBSOCKET_PING, span_of(&barriers->sent, sizeof barriers->sent),
                             bufferevent_get_output(connection->socket));
 }
 
@@ -132,8 +131,8 @@ void barriers_passed(struct driver_connection *connection, const uint8_t *token,
         return; /* a pong that nobody asked for: RFC 6455 section 5.5.3 allows it */
     memcpy(&barrier, token, sizeof barrier);
     struct stream *stream = NULL;
-    while (connection->phase == DRIVER_LIVE && barrier <= barriers->sent && (stream = TAILQ_FIRST(&barriers->holding)) &&
-           stream->order.barrier <= barrier)
+    while (connection->phase == DRIVER_LIVE && barrier <= barriers->sent &&
+           (stream = TAILQ_FIRST(&barriers->holding)) && stream->order.barrier <= barrier)
         release(stream);
 }
 

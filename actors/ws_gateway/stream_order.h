@@ -1,9 +1,9 @@
 /* The order of a stream's frames when its driver changes connection in the middle (protocol section 4).
  *
- * Connections of one session overtake each other. When a HEAD, DATA or EOF of a stream first comes on another connection
- * than before, those before may still be on their way: so the new one's frames are held back, and a WebSocket ping goes
- * out on the old connection. Its pong comes behind everything that the driver had sent there. What is held counts in
- * both windows, which bound it. */
+ * Connections of one session overtake each other. When a HEAD, DATA or EOF of a stream first comes on another
+ * connection than before, those before may still be on their way: so the new one's frames are held back, and a
+ * WebSocket ping goes out on the old connection. Its pong comes behind everything that the driver had sent there. What
+ * is held counts in both windows, which bound it. */
 #ifndef HOODY_ACTORS_STREAM_ORDER_H
 #define HOODY_ACTORS_STREAM_ORDER_H
 
@@ -30,7 +30,7 @@ struct stream_order {
 /* A connection's part in it: pings are numbered, a pong stands for all before it too (RFC 6455 section 5.5.3). */
 struct barriers {
     uint64_t sent;
-    bool is_owed;                    /* one goes out at the turn's end */
+    bool is_owed;                 /* one goes out at the turn's end */
     TAILQ_HEAD(, stream) holding; /* streams that wait for one of them, in order */
 };
 

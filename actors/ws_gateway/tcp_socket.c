@@ -1,9 +1,12 @@
 #include "tcp_socket.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,16 +30,26 @@ static void set_option(evutil_socket_t fd, int level, int name, int value)
     (void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd)
+void tcp_socket_prepare(evutil_socket_t fd)
 {
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void tcp_socket_limit(struct bufferevent *socket)
+{
+    (void)bufferevent_set_max_single_read(socket, SOCKET_READ_MAX);
+    (void)bufferevent_set_max_single_write(socket, SOCKET_READ_MAX);
+}
+
+struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd)
+{
+    tcp_socket_prepare(fd);
     struct bufferevent *socket = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!socket) {
         evutil_closesocket(fd);
         return NULL;
     }
-    (void)bufferevent_set_max_single_read(socket, SOCKET_READ_MAX);
-    (void)bufferevent_set_max_single_write(socket, SOCKET_READ_MAX);
+    tcp_socket_limit(socket);
     return socket;
 }
 
@@ -81,8 +94,19 @@ void tcp_socket_abort(struct bufferevent **p_socket)
 
 void tcp_socket_end_output(struct bufferevent *socket)
 {
+    struct ssl_st *ssl = bufferevent_openssl_get_ssl(socket);
+    if (ssl && SSL_is_init_finished(ssl)) {
+        (void)SSL_shutdown(ssl); /* close_notify; when it doesn't fit, the FIN says the same */
+        ERR_clear_error();
+    }
     set_reset_on_close(socket, false);
     (void)shutdown(bufferevent_getfd(socket), SHUT_WR);
+}
+
+bool tcp_socket_is_shaking_hands(struct bufferevent *socket)
+{
+    const struct ssl_st *ssl = bufferevent_openssl_get_ssl(socket);
+    return ssl && !SSL_is_init_finished(ssl);
 }
 
 /* ---- lingering ---- */
@@ -138,18 +162,23 @@ static void on_written(struct bufferevent *socket, void *arg)
 static void on_event(struct bufferevent *socket, short what, void *arg)
 {
     (void)socket;
-    (void)what; /* the peer's end, an error, or it takes nothing: each ends it */
     struct lingering *lingering = arg;
     bool still_writing = evbuffer_get_length(bufferevent_get_output(socket)) > 0;
+    if (what & BEV_EVENT_CONNECTED) { /* TLS: the answer goes out only now */
+        event_del(lingering->deadline);
+        return;
+    }
     if ((what & BEV_EVENT_EOF) && still_writing)
-        return; /* half-closed: it may still read its answer */
-    lingering_done(lingering);
+        return;                /* half-closed: it may still read its answer */
+    lingering_done(lingering); /* the peer's end, an error, or it takes nothing */
 }
 
 /* Before the loop comes around to it there may be too many to linger, as when a thousand are refused in one turn. */
 static void write_at_once(struct bufferevent *socket)
 {
     struct evbuffer *out = bufferevent_get_output(socket);
+    if (bufferevent_openssl_get_ssl(socket))
+        return;                      /* what waits is not encrypted yet */
     (void)evbuffer_unfreeze(out, 1); /* bufferevents keep others from draining it */
     (void)evbuffer_write(out, bufferevent_getfd(socket));
     (void)evbuffer_freeze(out, 1);
@@ -181,6 +210,8 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     bufferevent_enable(socket, EV_READ | EV_WRITE);
     if (evbuffer_get_length(bufferevent_get_output(socket)) == 0)
         on_written(socket, lingering);
+    else if (tcp_socket_is_shaking_hands(socket)) /* libevent's write timeout does not run meanwhile */
+        event_add(deadline, &stall);
 }
 
 void tcp_socket_end_lingering(struct gateway *gateway)

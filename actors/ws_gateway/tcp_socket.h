@@ -3,6 +3,7 @@
 #define HOODY_ACTORS_TCP_SOCKET_H
 
 #include <event2/bufferevent.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct gateway;
@@ -11,9 +12,15 @@ enum { SOCKET_READ_MAX = 131072 /* bytes taken off or put on a socket in one go 
 
 /* Takes the accepted descriptor: non-blocking, TCP_NODELAY, nothing enabled yet. NULL: out of memory, fd closed. */
 struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd);
+/* The two halves of it, for sockets that are made otherwise: of the descriptor, and of the bufferevent. */
+void tcp_socket_prepare(evutil_socket_t fd);
+void tcp_socket_limit(struct bufferevent *socket);
 /* A peer that vanished must be noticed fast (protocol section 7): keep-alive and user timeout. The unsent queue in the
  * kernel stays short, so that a small frame does not wait behind megabytes (section 6). */
 void tcp_socket_tune_driver(struct bufferevent *socket);
+
+/* TLS, and the peers have not agreed on it yet. */
+bool tcp_socket_is_shaking_hands(struct bufferevent *socket);
 
 /* Frees it so that the peer sees a reset, never a clean end. */
 void tcp_socket_abort(struct bufferevent **p_socket);

@@ -20,7 +20,7 @@ struct tunnel_session {
     struct gateway *gateway;
     struct driver_connection *primary;
     struct driver_connection *connections[CONNECTIONS_MAX]; /* by index, the primary at 0; NULL: not attached */
-    unsigned turn;                                           /* whose turn it is among equals */
+    unsigned turn;                                          /* whose turn it is among equals */
     struct session_id id;
     enum driver_kind driver;
     uint32_t stream_window; /* bytes, both directions */

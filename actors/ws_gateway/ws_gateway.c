@@ -31,6 +31,7 @@
 #include "paused_sockets.h"
 #include "stalled_streams.h"
 #include "tcp_socket.h"
+#include "tls_server.h"
 #include "tunnel_session.h"
 
 enum {
@@ -149,6 +150,29 @@ static struct driver_connection *find_live_driver(struct gateway *gateway, struc
 {
     struct driver_connection *connection = find_driver(gateway, id);
     return connection && connection->phase == DRIVER_LIVE ? connection : NULL;
+}
+
+/* At the start, and at SIGHUP, when a bad file leaves what is there. false: bad at the start. */
+static bool load_certificate(struct gateway *gateway)
+{
+    const struct options *options = gateway->options;
+    if (*options->tls_cert == '\0')
+        return true;
+    char why[TLS_SERVER_WHY_MAX];
+    struct tls_server *tls = tls_server_new(options->tls_cert, options->tls_key, why);
+    if (!tls) {
+        if (gateway->tls)
+            log_error(&gateway->log, "reload-failed", log_text("file", options->tls_cert), log_reason(why));
+        else
+            log_error(&gateway->log, "start-failed", log_text("file", options->tls_cert), log_reason(why));
+        return false;
+    }
+    char expires[TLS_SERVER_DATE_MAX];
+    tls_server_expiry(tls, expires);
+    log_info(&gateway->log, "certificate-loaded", log_text("file", options->tls_cert), log_text("expires", expires));
+    tls_server_destroy(&gateway->tls);
+    gateway->tls = tls;
+    return true;
 }
 
 static void on_stop_accepting(struct gateway *gateway)
@@ -274,6 +298,9 @@ static void on_count_streams(struct gateway *gateway, const struct message_count
 static void dispatch(struct gateway *gateway, const struct message *message)
 {
     switch (message->type) {
+    case MESSAGE_reload_certificate:
+        (void)load_certificate(gateway);
+        break;
     case MESSAGE_stop_accepting:
         on_stop_accepting(gateway);
         break;
@@ -497,8 +524,8 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->loop = event_base_new();
     gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
     if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
-        !parse_trusted_sources(gateway) || !paused_sockets_init(gateway) || !stalled_streams_init(gateway) ||
-        !early_streams_init(gateway))
+        !parse_trusted_sources(gateway) || !load_certificate(gateway) || !paused_sockets_init(gateway) ||
+        !stalled_streams_init(gateway) || !early_streams_init(gateway))
         return false;
     mailbox_connect(gateway->mailbox, gateway_shards(start->options));
     gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
@@ -546,6 +573,7 @@ static void gateway_done(struct ws_gateway *self)
     if (gateway->loop)
         event_base_free(gateway->loop);
     free(gateway->trusted);
+    tls_server_destroy(&gateway->tls);
     if (gateway->spare_fd >= 0)
         close(gateway->spare_fd);
 }

@@ -104,9 +104,9 @@ static void privileged_ports_need_the_flag(void **state)
 static void a_pull_listens_where_it_says(void **state)
 {
     struct stage *stage = scene_raise(state);
-    stage_say(stage, MESSAGE_OF(claim_port, .connection = alice.connection, .session = alice.session,
-                                .client_ref = CLIENT_REF, .kind = BIND_KIND_TCP, .mode = BIND_MODE_PULL, .port = 8000,
-                                .host = "127.0.0.2"));
+    stage_say(stage,
+              MESSAGE_OF(claim_port, .connection = alice.connection, .session = alice.session, .client_ref = CLIENT_REF,
+                         .kind = BIND_KIND_TCP, .mode = BIND_MODE_PULL, .port = 8000, .host = "127.0.0.2"));
     const struct message_open_listener *open = &stage_hear(stage, MESSAGE_open_listener)->open_listener;
     assert_int_equal(open->mode, BIND_MODE_PULL);
     assert_int_equal(open->port, 8000);

@@ -168,6 +168,18 @@ static void lists_grow_and_their_flags_replace_their_variable(void **state)
     assert_int_equal(options.admin_hosts.count, 0);
 }
 
+static void a_certificate_and_its_key_belong_together(void **state)
+{
+    (void)state;
+    assert_int_equal(read_flags("--tls-cert", "a.pem", "--tls-key=a.key"), OPTIONS_OK);
+    assert_string_equal(options.tls_cert, "a.pem");
+    assert_string_equal(options.tls_key, "a.key");
+    assert_bad(read_flags("--tls-cert", "a.pem"), "--tls-cert and --tls-key belong together: --tls-key is missing");
+    assert_bad(read_flags("--tls-key", "a.key"), "--tls-cert and --tls-key belong together: --tls-cert is missing");
+    const char *const environment[] = {"HOODY_TUNNEL_TLS_KEY=a.key", NULL};
+    assert_int_equal(read_with(environment, (const char *const[]){"--tls-cert=a.pem", NULL}), OPTIONS_OK);
+}
+
 static void a_boolean_takes_no_value_as_a_flag_and_1_or_0_as_a_variable(void **state)
 {
     (void)state;
@@ -478,6 +490,7 @@ int main(void)
         cmocka_unit_test(origins_have_a_scheme_and_no_path),
         cmocka_unit_test(admin_hosts_are_names),
         cmocka_unit_test(choices_are_their_words),
+        cmocka_unit_test(a_certificate_and_its_key_belong_together),
         cmocka_unit_test(help_names_every_flag_and_fits_100_columns),
     };
     return cmocka_run_group_tests(tests, NULL, forget);

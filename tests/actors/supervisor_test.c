@@ -61,6 +61,13 @@ static void *manager_new(const struct options *options, struct mailbox *mailbox,
     return played_new(mailbox, 'S');
 }
 
+static void *gateway_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
+{
+    (void)options;
+    (void)log;
+    return played_new(mailbox, 'G');
+}
+
 static void *failing_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
 {
     (void)options;
@@ -98,11 +105,18 @@ static void manager_drains(void *context, const struct message *message, uint64_
 
 static void manager_reloads(void *context, const struct message *message, uint64_t now_ms)
 {
-    if (message->type == MESSAGE_reload) {
+    if (message->type == MESSAGE_reload)
         note('r');
-        kill(getpid(), SIGTERM);
-    }
     manager_drains(context, message, now_ms);
+}
+
+/* Nobody else ends the test. */
+static void gateway_reloads(void *context, const struct message *message, uint64_t now_ms)
+{
+    (void)context;
+    (void)now_ms;
+    if (message->type == MESSAGE_reload_certificate)
+        kill(getpid(), SIGTERM);
 }
 
 static void manager_is_signalled_again(void *context, const struct message *message, uint64_t now_ms)
@@ -119,6 +133,8 @@ static const struct actor_spec draining_manager = {
     .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = manager_drains};
 static const struct actor_spec reloading_manager = {
     .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = manager_reloads};
+static const struct actor_spec reloading_gateway = {
+    .actor = ACTOR_ws_gateway, .new = gateway_new, .destroy = played_destroy, .on_message = gateway_reloads};
 static const struct actor_spec deaf_manager = {
     .actor = ACTOR_session_manager, .new = manager_new, .destroy = played_destroy, .on_message = ignore};
 static const struct actor_spec twice_signalled_manager = {.actor = ACTOR_session_manager,
@@ -223,11 +239,12 @@ static void a_hangup_is_no_end_but_a_reload(void **state)
     (void)state;
     const struct supervised actors[] = {
         {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &reloading_manager},
+        {.actor = ACTOR_ws_gateway, .run = actor_thread, .spec = &reloading_gateway},
     };
     block_signals();
     kill(getpid(), SIGHUP);
-    assert_int_equal(run(actors, 1, 7), EXIT_SUCCESS);
-    assert_diary("Srds");
+    assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
+    assert_diary("SGrdgs");
 }
 
 static void a_drain_that_never_ends_is_cut_off(void **state)

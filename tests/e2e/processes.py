@@ -99,8 +99,9 @@ class Process:
 class Daemon(Process):
     """hoody-tunneld on a port of its own; a context manager that expects a clean end."""
 
-    def __init__(self, *flags, environment=None, listen="127.0.0.1", **popen):
+    def __init__(self, *flags, environment=None, listen="127.0.0.1", tls=None, **popen):
         self.port = free_port()
+        self.tls = tls  # a client's context, when the base port speaks TLS
         super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment, **popen)
 
     def __enter__(self):
@@ -122,12 +123,17 @@ class Daemon(Process):
         except OSError:
             return False
 
+    def dial(self):
+        """A connection to the base port."""
+        sock = connect(self.port)
+        return self.tls.wrap_socket(sock, server_hostname="localhost") if self.tls else sock
+
     def request(self, method, path, headers=None):
         """An API call; returns (status, headers, body)."""
         head = f"{method} {API}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         for name, value in (headers or {}).items():
             head += f"{name}: {value}\r\n"
-        with connect(self.port) as sock:
+        with self.dial() as sock:
             sock.sendall((head + "\r\n").encode())
             return parse_answer(receive_all(sock), method)
 

@@ -64,7 +64,8 @@ class RawDriver:
 
     def __init__(self, daemon, subprotocol="hoody-tunnel.v1", headers="", says_hello=True, **more_hello):
         own = isinstance(daemon, socket.socket)  # one's own connection to it
-        self.attach(daemon if own else connect(daemon.port), subprotocol)
+        dial = getattr(daemon, "dial", None) or (lambda: connect(daemon.port))
+        self.attach(daemon if own else dial(), subprotocol)
         self.sock.sendall(upgrade_request(headers, subprotocol))
         self.receive_upgrade()
         if says_hello:
