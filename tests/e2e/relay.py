@@ -55,7 +55,7 @@ class Relay:
 
     @staticmethod
     def _pass(source, sink, gate):
-        with contextlib.suppress(OSError):
+        try:
             while True:
                 part = source.recv(1 << 16)
                 gate.wait()
@@ -63,3 +63,8 @@ class Relay:
                     sink.shutdown(socket.SHUT_WR)
                     return
                 sink.sendall(part)
+        except OSError:  # a reset on one side is the end of the other
+            gate.wait()
+            for sock in (source, sink):
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
