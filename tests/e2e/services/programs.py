@@ -89,6 +89,14 @@ def as_server(command):
     return [*SETPRIV, *(NOBODY if os.geteuid() == 0 else []), "--", find(command[0]), *command[1:]]
 
 
+def accepts(port):
+    try:
+        connect(port).close()
+        return True
+    except OSError:
+        return False
+
+
 class Server:
     """A server in the foreground; a context manager that expects it to accept on its port, and to end when it's told.
 
@@ -99,7 +107,7 @@ class Server:
         self.name = command[0]
         self.port = free_port()
         self.command = [argument.format(folder=folder, port=self.port) for argument in command]
-        self.until = until or self.accepts
+        self.until = until or (lambda: accepts(self.port))
         self.stop_signal = stop
         self.as_self = as_self
 
@@ -144,13 +152,6 @@ class Server:
         ended = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         assert not ended, f"{self.name} ended: {self.said()}"
         return self.until()
-
-    def accepts(self):
-        try:
-            connect(self.port).close()
-            return True
-        except OSError:
-            return False
 
 
 def client(*command, status=0, stdin=None, env=None, cwd=None, timeout=LONG):
