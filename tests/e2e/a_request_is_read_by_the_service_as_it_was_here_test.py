@@ -1,12 +1,14 @@
 """A corpus of valid, odd and hostile requests (requests/corpus.py) through hoody-tunnel, HAProxy and nginx, each in front of a service
 that records what it gets (protocol section 6, requests and request smuggling):
 - each item is answered as the protocol says, and nothing of what is refused reaches the service;
+- also when it comes in pieces;
 - whatever is forwarded is read by any service, strict or lax, as it was read here;
 - what both others refuse is refused;
 - where the three differ is written down with the reason: --write writes requests/differences.md anew."""
 
 import asyncio
 import os
+import random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "requests"))
@@ -23,15 +25,17 @@ from strict_reader import read_all
 from visitors import visit_all
 
 ITEMS = corpus()
+SEED = int(os.environ.get("HOODY_SEED", "20240607"))
+PIECES = 4
 TIMES = ("--head-timeout", f"{HEAD_MS}ms", "--body-timeout", f"{HEAD_MS}ms", "--keepalive-timeout", f"{KEPT_MS}ms")
 HOP_BY_HOP = {"keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer"}
 
 
-async def through_ours():
+async def through_ours(items, times, **more):
     """What the visitors got, and what the service did."""
     async with RecordingOrigin() as origin:
-        with Daemon(*TIMES) as daemon, Expose(daemon, origin.port) as driver:
-            results = await visit_all(driver.port, ITEMS, PATIENCE)
+        with Daemon(*times) as daemon, Expose(daemon, origin.port) as driver:
+            results = await visit_all(driver.port, items, PATIENCE, **more)
         await origin.ended()  # the driver has, so that its connections have, too
         return results, [bytes(recording) for recording in origin.recordings]
 
@@ -66,10 +70,10 @@ def item_of(request, items):
     raise AssertionError(f"the service got what nobody sent: {request.brief()}")
 
 
-def check_whole_requests(requests):
-    """Each item's are those it says, in its order: they come one after the other, on whatever connections."""
-    items = {item.mark: item for item in ITEMS}
-    due = {item.mark: [expected for expected in item.expected if isinstance(expected, Seen)] for item in ITEMS}
+def check_whole_requests(items, requests):
+    """Each item's are those that it says."""
+    items = {item.mark: item for item in items}
+    due = {mark: [expected for expected in item.expected if isinstance(expected, Seen)] for mark, item in items.items()}
     for request in requests:
         item = item_of(request, items)
         brief = request.brief()
@@ -81,14 +85,14 @@ def check_whole_requests(requests):
     assert not missing, f"the service did not get: {missing}"
 
 
-def check_cut_ones(rests):
+def check_cut_ones(items, rests):
     """What did not become a whole request was begun by an item that may do so."""
-    may_begin = [item.mark.encode() for item in ITEMS if item.begins]
+    may_begin = [item.mark.encode() for item in items if item.begins]
     for rest in rests:
         assert any(mark in rest for mark in may_begin), f"the service got a part of what must be refused: {rest[:200]!r}"
 
 
-def check_recordings(recordings):
+def check_recordings(items, recordings):
     whole, rests = [], []
     for recording in recordings:
         requests, rest = read_all(recording)
@@ -100,8 +104,8 @@ def check_recordings(recordings):
     if node_is_here():
         for recording, reading in zip(recordings, read_as_node(recordings), strict=True):
             check_lax_reading(read_all(recording)[0], reading, "Node")
-    check_whole_requests(whole)
-    check_cut_ones(rests)
+    check_whole_requests(items, whole)
+    check_cut_ones(items, rests)
 
 
 def check_lax_reading(requests, reading, reader):
@@ -109,15 +113,30 @@ def check_lax_reading(requests, reading, reader):
     assert reading == strict, f"{reader} reads {reading}, strictly it is {strict}"
 
 
-def as_the_protocol_says():
-    results, recordings = asyncio.run(through_ours())
+def check(items, results, recordings):
     wrong = [
         f"{item}: got {shown(got)}, due was {shown(expected_answers(item))}"
-        for item, got in zip(ITEMS, results)
+        for item, got in zip(items, results)
         if got != expected_answers(item)
     ]
     assert not wrong, "\n".join(wrong)
-    check_recordings(recordings)
+    check_recordings(items, recordings)
+
+
+def as_the_protocol_says():
+    check(ITEMS, *asyncio.run(through_ours(ITEMS, TIMES)))
+
+
+def in_pieces_as_well():
+    """But those that wait for their time, or where it depends on the pieces whether the service answers before the fault comes."""
+    rng = random.Random(SEED)
+
+    def cut(raw):
+        cuts = sorted(rng.sample(range(1, len(raw)), min(PIECES, len(raw)) - 1))
+        return [raw[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(raw)])]
+
+    items = [item for item in ITEMS if 408 not in item.expected and not item.begins]
+    check(items, *asyncio.run(through_ours(items, ("--keepalive-timeout", f"{KEPT_MS}ms"), cut=cut)))
 
 
 def as_the_others_judge():
@@ -155,4 +174,4 @@ def compare(results, versions):
     assert text == written, f"{TABLE} is not current: run this test with --write"
 
 
-run(as_the_protocol_says, as_the_others_judge)
+run(as_the_protocol_says, in_pieces_as_well, as_the_others_judge)

@@ -9,6 +9,7 @@ STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[^\r\n]*\r\n")
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 MADE_BY = re.compile(rb"\r\nx-origin: *([a-z]+)\r\n", re.IGNORECASE)
 AT_ONCE = 200
+PAUSE = 0.02  # seconds, so that pieces mostly arrive one by one
 ORIGIN, BROKEN, NO_ANSWER, NO_HEAD, RESET, BY_CHANCE = "origin", "broken", "nothing", "headless", "reset", "by chance"
 
 
@@ -30,13 +31,16 @@ def read_answers(data):
     return answers
 
 
-async def visit(port, raw, patience):
-    """Sends the bytes, reads until the peer ends."""
+async def visit(port, pieces, patience):
+    """Sends the pieces, reads until the peer ends."""
     sock = connect(port)
-    sock.sendall(raw)  # at once, before anything else runs here: nobody may seem slow because of other visitors
+    sock.sendall(pieces[0])  # before anything else runs here: nobody may seem slow because of other visitors
     reader, writer = await asyncio.open_connection(sock=sock)
     received = b""
     try:
+        for piece in pieces[1:]:
+            await asyncio.sleep(PAUSE)
+            writer.write(piece)
         while part := await asyncio.wait_for(reader.read(1 << 16), patience):
             received += part
         answers = read_answers(received)
@@ -47,12 +51,12 @@ async def visit(port, raw, patience):
     return answers or [NO_ANSWER]
 
 
-async def visit_all(port, items, patience):
-    """What each item got, in their order."""
+async def visit_all(port, items, patience, cut=lambda raw: [raw]):
+    """What each item got, in their order; `cut` makes pieces of its bytes."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(item):
         async with gate:
-            return await visit(port, item.raw, patience)
+            return await visit(port, cut(item.raw), patience)
 
     return await asyncio.gather(*map(one, items))
