@@ -5,6 +5,7 @@
 
 struct reading {
     bool answers_head;
+    bool is_misread;
     bool is_whole;
     struct evbuffer *body;
 };
@@ -14,10 +15,11 @@ static bool is_interim(const llhttp_t *parser)
     return parser->status_code / 100 == 1;
 }
 
-/* 1: no body follows. */
+/* 1: no body follows. A tab behind `chunked` keeps it from seeing that coding. */
 static int on_headers_complete(llhttp_t *parser)
 {
-    const struct reading *reading = parser->data;
+    struct reading *reading = parser->data;
+    reading->is_misread |= (parser->flags & F_TRANSFER_ENCODING) != 0 && (parser->flags & F_CHUNKED) == 0;
     return reading->answers_head || is_interim(parser) || parser->status_code == 204 || parser->status_code == 304;
 }
 
@@ -48,7 +50,7 @@ enum llhttp_answer llhttp_answer_read(struct span said, bool answers_head, struc
     llhttp_errno_t verdict = llhttp_execute(&parser, (const char *)said.data, said.length);
     if (verdict == HPE_OK)
         verdict = llhttp_finish(&parser);
-    if (verdict != HPE_OK && verdict != HPE_PAUSED)
+    if (reading.is_misread || (verdict != HPE_OK && verdict != HPE_PAUSED))
         return LLHTTP_REFUSES;
     return reading.is_whole ? LLHTTP_WHOLE : LLHTTP_SHORT;
 }
