@@ -4,7 +4,7 @@ nothing with 504 (protocol sections 6 and 9)."""
 import contextlib
 import time
 
-from harness import DATA, EOF, Visitor, bound_port, data, frame, receive_all, response_head, run, window
+from harness import DATA, EOF, RESET, Visitor, bound_port, data, frame, receive_all, response_head, run, window
 
 WINDOW_BYTES = 65536
 CHUNKED = "Transfer-Encoding: chunked\r\n"
@@ -16,20 +16,9 @@ def opens(driver, visitor, headers, begin=b""):
     return driver.expect_stream()[0]
 
 
-def a_body_that_moves_may_take_longer_than_its_timeout():
-    with bound_port("--body-timeout", "3s") as (_, driver, port), Visitor(port) as visitor:
-        stream = opens(driver, visitor, "Content-Length: 9\r\n")
-        for byte in range(9):
-            time.sleep(0.5)
-            visitor.send(b"%d" % byte)
-            assert driver.expect(DATA, stream)[2] == b"%d" % byte
-        driver.expect(EOF, stream)
-        driver.answer(stream, headers=[["content-length", "0"]])
-        assert visitor.receive_answer()[0] == 200
-
-
 def a_body_that_stops_is_408():
-    with bound_port("--body-timeout", "500ms") as (_, driver, port):
+    with bound_port("--body-timeout", "500ms") as (_, driver, port), contextlib.ExitStack() as visitors:
+        stopped = {}
         for headers, begin in (
             ("Content-Length: 9\r\n", b""),
             ("Content-Length: 9\r\n", b"part"),
@@ -38,12 +27,19 @@ def a_body_that_stops_is_408():
             (CHUNKED, b"4\r\npart\r\n"),
             (CHUNKED, b"4\r\npart\r\n0\r\nX: y\r\n"),
         ):
-            with Visitor(port) as visitor:
-                stream = opens(driver, visitor, headers, begin)
-                driver.expect_reset(stream, 7, skipping=(DATA,))
-                status, answered, _ = visitor.receive_answer()
-                assert (status, answered["connection"]) == (408, "close"), (status, answered)
-                visitor.expect_end()
+            visitor = visitors.enter_context(Visitor(port))
+            visitor.ask("POST", headers=headers)
+            visitor.send(begin)
+            stopped[driver.expect_stream(skipping=(DATA, RESET))[0]] = visitor
+        for visitor in stopped.values():
+            status, answered, _ = visitor.receive_answer()
+            assert (status, answered["connection"]) == (408, "close"), (status, answered)
+            visitor.expect_end()
+
+
+def a_stopped_body_resets_its_stream():
+    with bound_port("--body-timeout", "500ms") as (_, driver, port), Visitor(port) as visitor:
+        driver.expect_reset(opens(driver, visitor, "Content-Length: 9\r\n", b"part"), 7, skipping=(DATA,))
 
 
 def framing_alone_is_no_progress():
@@ -86,7 +82,7 @@ def fills(driver, visitor, stream):
 
 def a_service_that_takes_nothing_is_not_the_visitors_fault():
     flags = ("--body-timeout", "500ms", "--stream-window", "64KiB")
-    with bound_port(*flags) as (_, driver, port), Visitor(port) as visitor, Visitor(port) as other:
+    with bound_port(*flags) as (_, driver, port), Visitor(port) as visitor:
         stream = opens(driver, visitor, "Content-Length: 200000\r\n")
         fills(driver, visitor, stream)
         for _ in range(3):  # the same time, three times over, for somebody else
@@ -111,19 +107,26 @@ def a_service_that_takes_nothing_and_says_nothing_is_504():
         visitor.expect_end()
 
 
-def a_service_that_takes_it_slowly_is_waited_for():
-    flags = ("--response-timeout", "3s", "--stream-window", "64KiB")
-    with bound_port(*flags) as (_, driver, port), Visitor(port) as visitor:
-        stream = opens(driver, visitor, "Content-Length: 200000\r\n")
-        fills(driver, visitor, stream)
-        for _ in range(9):
+def what_moves_may_take_longer_than_its_timeout():
+    """A visitor that sends a byte now and then, and a service that takes a little now and then."""
+    flags = ("--body-timeout", "3s", "--response-timeout", "3s", "--stream-window", "64KiB")
+    with bound_port(*flags) as (_, driver, port), Visitor(port) as slow, Visitor(port) as full:
+        filled = opens(driver, full, "Content-Length: 200000\r\n")
+        fills(driver, full, filled)
+        dripping = opens(driver, slow, "Content-Length: 10\r\n")
+        for byte in range(9):
             time.sleep(0.5)
-            driver.send(window(stream, 1000))
-            assert len(driver.expect(DATA, stream)[2]) == 1000
-        driver.send(window(stream, 200000))
-        driver.expect(EOF, stream, skipping=(DATA,))
-        driver.answer(stream, headers=[["content-length", "0"]])
-        assert visitor.receive_answer()[0] == 200
+            slow.send(b"%d" % byte)
+            driver.send(window(filled, 1000))
+            moved = {stream: body for _, stream, body in (driver.expect(DATA), driver.expect(DATA))}
+            assert moved[dripping] == b"%d" % byte and len(moved[filled]) == 1000, moved
+        slow.send(b"9")
+        driver.expect(EOF, dripping, skipping=(DATA,))
+        driver.send(window(filled, 200000))
+        driver.expect(EOF, filled, skipping=(DATA,))
+        for visitor, stream in ((slow, dripping), (full, filled)):
+            driver.answer(stream, headers=[["content-length", "0"]])
+            assert visitor.receive_answer()[0] == 200
 
 
 def an_idle_connection_is_closed_and_no_more():
@@ -173,14 +176,14 @@ def who_waits_for_continue_is_closed_when_refused():
 
 
 run(
-    a_body_that_moves_may_take_longer_than_its_timeout,
     a_body_that_stops_is_408,
+    a_stopped_body_resets_its_stream,
     framing_alone_is_no_progress,
     behind_the_answers_head_it_is_an_abort,
     an_answered_upload_that_stops_is_closed,
     a_service_that_takes_nothing_is_not_the_visitors_fault,
     a_service_that_takes_nothing_and_says_nothing_is_504,
-    a_service_that_takes_it_slowly_is_waited_for,
+    what_moves_may_take_longer_than_its_timeout,
     an_idle_connection_is_closed_and_no_more,
     a_broken_body_is_400_or_an_abort,
     who_waits_for_continue_is_closed_when_refused,
