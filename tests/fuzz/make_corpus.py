@@ -84,6 +84,10 @@ REQUESTS = {
     "head-length": b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
     "smuggling": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "connect": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "asterisk": b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no-authority": b"GET http://u@:80/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "blanks": b"POST / HTTP/1.1\r\nHost:\ta\t\r\nContent-Length:\t02 \t\r\ncontent-length:2\t\r\n\r\nhi"
+    b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tCHUNKED\t \r\n\r\n2\r\nhi\r\n0\r\n\r\n",
 }
 
 
