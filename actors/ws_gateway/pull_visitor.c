@@ -149,12 +149,10 @@ static void read_on(struct pull_visitor *visitor)
     }
     if (visitor->input_ended && evbuffer_get_length(in) == 0 && !stream->input_ended)
         stream_end_input(stream);
-    if (visitor->input_ended)
-        return; /* libevent has stopped reading */
-    if (stream_outgoing_room(stream) > 0) {
+    if (!visitor->input_ended && stream_outgoing_room(stream) > 0) {
         bufferevent_enable(visitor->socket, EV_READ);
         paused_sockets_remove(visitor->gateway, &visitor->paused);
-    } else {
+    } else { /* also behind its FIN, where libevent reads no more: it may still be reset */
         bufferevent_disable(visitor->socket, EV_READ);
         paused_sockets_add(visitor->gateway, &visitor->paused);
     }
@@ -331,6 +329,7 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
         return;
     }
     TAILQ_INSERT_TAIL(&binding->pull_visitors, visitor, binding_link);
+    tcp_socket_need_fin(visitor->socket);
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
     bufferevent_enable(visitor->socket, EV_READ | EV_WRITE);
     stream_announce(visitor->stream);

@@ -131,6 +131,29 @@ def test_resets_are_never_clean_ends():
         wait_until(lambda: daemon.metric("hoody_tunnel_streams_active") == 0, "no stream is left")
 
 
+def test_a_reset_behind_the_visitors_end_is_noticed():
+    with bound_port(**PULL) as (daemon, driver, port):
+        visitor = connect(port)
+        stream, _ = driver.expect_stream()
+        visitor.shutdown(socket.SHUT_WR)
+        driver.expect(EOF, stream)
+        abort(visitor)
+        driver.expect_reset(stream, CANCEL)
+        wait_until(lambda: daemon.metric("hoody_tunnel_streams_active") == 0, "no stream is left")
+
+
+def test_a_death_of_the_daemon_is_no_clean_end():
+    daemon = Daemon().__enter__()
+    with RawDriver(daemon) as driver, connect(driver.bind(**PULL)["containerPort"]) as visitor:
+        stream, _ = driver.expect_stream()
+        driver.send(frame(DATA, stream, b"a part"))
+        assert receive_exactly(visitor, 6) == b"a part"
+        daemon.process.kill()
+        expect_abort(visitor)
+    daemon.wait()
+    daemon.check_sanitizers()
+
+
 def test_an_http_head_on_it_is_the_drivers_error():
     with bound_port(**PULL) as (_, driver, port), connect(port) as visitor:
         stream, _ = driver.expect_stream()
@@ -200,6 +223,8 @@ run(
     test_a_visitor_that_closes_its_side_gets_the_whole_answer,
     test_a_service_that_closes_its_side_still_reads,
     test_resets_are_never_clean_ends,
+    test_a_reset_behind_the_visitors_end_is_noticed,
+    test_a_death_of_the_daemon_is_no_clean_end,
     test_an_http_head_on_it_is_the_drivers_error,
     test_those_who_cannot_be_served_are_closed_with_nothing_sent,
     test_beyond_the_descriptor_budget_nothing_is_sent_and_permits_come_back,
