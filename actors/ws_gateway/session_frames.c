@@ -22,11 +22,11 @@ static void on_bind(struct tunnel_session *session, struct span payload)
         driver_connection_fail(connection, CODE_PROTOCOL_ERROR, why ? why : "BIND is no JSON object");
         return;
     }
-    mailbox_send(session->gateway->mailbox,
-                 MESSAGE_OF(bind, .shard = session->gateway->shard, .connection = {connection->id},
-                            .client_ref = request.client_ref, .kind = request.kind, .mode = request.mode,
-                            .port = request.container_port, .host = request.host, .label = request.label,
-                            .takeover = request.takeover));
+    driver_connection_ask(connection,
+                          MESSAGE_OF(bind, .shard = session->gateway->shard, .connection = {connection->id},
+                                     .client_ref = request.client_ref, .kind = request.kind, .mode = request.mode,
+                                     .port = request.container_port, .host = request.host, .label = request.label,
+                                     .takeover = request.takeover));
     bind_request_done(&request);
 }
 
@@ -44,8 +44,8 @@ static void on_unbind(struct tunnel_session *session, struct span payload)
                                     unbind_err_encode(bind, "NOT_OWNED", "there is no such binding"));
         return;
     }
-    mailbox_send(session->gateway->mailbox, MESSAGE_OF(unbind, .shard = session->gateway->shard,
-                                                       .connection = {connection->id}, .binding = {bind}));
+    driver_connection_ask(connection, MESSAGE_OF(unbind, .shard = session->gateway->shard,
+                                                 .connection = {connection->id}, .binding = {bind}));
 }
 
 static void on_reissue_join_tickets(struct tunnel_session *session, struct span payload)
@@ -58,8 +58,8 @@ static void on_reissue_join_tickets(struct tunnel_session *session, struct span 
         return;
     }
     reissue_join_tickets_done(&reissue); /* it asks; what tickets it may have sent says nothing */
-    mailbox_send(session->gateway->mailbox,
-                 MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard, .connection = {connection->id}));
+    driver_connection_ask(
+        connection, MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard, .connection = {connection->id}));
 }
 
 static void on_reset(struct tunnel_session *session, struct stream *stream, struct span payload)
@@ -158,6 +158,7 @@ static void on_ordered_frame(struct tunnel_session *session, struct driver_conne
                              struct frame_header header, struct evbuffer *message)
 {
     struct stream *stream = id_table_find(session->streams, header.stream);
+    const char *why = NULL;
     if (header.type == FRAME_DATA && !take_credit(session, stream, header)) {
         evbuffer_drain(message, header.length);
     } else if (!stream) {
@@ -166,11 +167,11 @@ static void on_ordered_frame(struct tunnel_session *session, struct driver_conne
         evbuffer_drain(message, header.length);
     } else if (stream_order_admits(stream, connection)) {
         tunnel_session_handle_in_order(session, stream, header, message);
-    } else if (!stream_order_hold(stream, connection, header, message)) {
+    } else if ((why = stream_order_hold(stream, connection, header, message))) {
         evbuffer_drain(message, header.length);
         if (header.type == FRAME_DATA)
             tunnel_session_consumed(session, header.length);
-        stream_refuse(stream, CODE_PROTOCOL_ERROR, "its frames come on three connections at once");
+        stream_refuse(stream, CODE_PROTOCOL_ERROR, why);
     }
 }
 

@@ -11,6 +11,8 @@
 #include "stream.h"
 #include "tunnel_session.h"
 
+enum { HELD_BESIDE_DATA_MAX = 262144 /* bytes: heads, and the headers of all frames */ };
+
 void barriers_init(struct barriers *barriers)
 {
     *barriers = (struct barriers){0};
@@ -44,12 +46,11 @@ static void begin_holding(struct stream *stream, struct driver_connection *conne
     order->next = connection;
     order->barrier = barriers->sent + 1; /* not one that is out already: it may have overtaken this very frame */
     TAILQ_INSERT_TAIL(&barriers->holding, stream, order.holding_link);
-    barriers->is_owed = true;
-    driver_connection_mark_unflushed(order->arrival);
+    barriers_raise(order->arrival);
 }
 
-bool stream_order_hold(struct stream *stream, struct driver_connection *connection, struct frame_header header,
-                       struct evbuffer *message)
+const char *stream_order_hold(struct stream *stream, struct driver_connection *connection, struct frame_header header,
+                              struct evbuffer *message)
 {
     struct stream_order *order = &stream->order;
     if (!order->held)
@@ -57,14 +58,19 @@ bool stream_order_hold(struct stream *stream, struct driver_connection *connecti
     if (!order->next)
         order->next = connection;
     if (order->next != connection)
-        return false;
+        return "its frames come on three connections at once"; /* nobody can tell their order */
+    size_t beside_data = evbuffer_get_length(order->held) - order->held_bytes + FRAME_HEADER_BYTES;
+    if (header.type != FRAME_DATA)
+        beside_data += header.length;
+    if (beside_data > HELD_BESIDE_DATA_MAX)
+        return "too many frames while it changes connection";
     uint8_t bytes[FRAME_HEADER_BYTES];
     frame_header_encode(header, bytes);
     evbuffer_add(order->held, bytes, sizeof bytes);
     buffer_move(message, order->held, header.length);
     if (header.type == FRAME_DATA)
         order->held_bytes += header.length;
-    return true;
+    return NULL;
 }
 
 static void stop_waiting(struct stream *stream)
@@ -110,6 +116,18 @@ static void release(struct stream *stream)
     }
     tunnel_session_discard(session, held);
     evbuffer_free(held);
+}
+
+void barriers_raise(struct driver_connection *connection)
+{
+    connection->barriers.is_owed = true;
+    driver_connection_mark_unflushed(connection);
+}
+
+bool barriers_are_passed(const struct driver_connection *connection)
+{
+    const struct barriers *barriers = &connection->barriers;
+    return !barriers->is_owed && barriers->passed == barriers->sent;
 }
 
 void barriers_flush(struct driver_connection *connection)

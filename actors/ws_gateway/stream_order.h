@@ -30,6 +30,7 @@ struct stream_order {
 /* A connection's part in it: pings are numbered, a pong stands for all before it too (RFC 6455 section 5.5.3). */
 struct barriers {
     uint64_t sent;
+    uint64_t passed;              /* the last one whose pong came */
     bool is_owed;                 /* one goes out at the turn's end */
     TAILQ_HEAD(, stream) holding; /* streams that wait for one of them, in order */
 };
@@ -43,13 +44,17 @@ void stream_order_begin(struct stream *stream);
 void stream_order_waive(struct stream *stream);
 /* A HEAD, DATA or EOF came on `connection`. true: handle it now. */
 bool stream_order_admits(struct stream *stream, struct driver_connection *connection);
-/* It is not to be handled now: keeps it, with the `header.length` bytes at the front of `message`. false: it came on a
- * third connection, whose place in the order nobody can tell; nothing was taken. */
-bool stream_order_hold(struct stream *stream, struct driver_connection *connection, struct frame_header header,
-                       struct evbuffer *message);
+/* It is not to be handled now: keeps it, with the `header.length` bytes at the front of `message`. NULL, or why the
+ * stream has to be reset; nothing was taken then. */
+const char *stream_order_hold(struct stream *stream, struct driver_connection *connection, struct frame_header header,
+                              struct evbuffer *message);
 /* The stream ends. Returns how many bytes of DATA were held. */
 uint64_t stream_order_forget(struct stream *stream);
 
+/* A ping behind all that was added to its batch so far. */
+void barriers_raise(struct driver_connection *connection);
+/* Every ping was answered. */
+bool barriers_are_passed(const struct driver_connection *connection);
 /* At the turn's end: writes the ping that is owed. */
 void barriers_flush(struct driver_connection *connection);
 /* A pong came. */

@@ -7,7 +7,7 @@
 #include "driver_connection.h"
 #include "id_table.h"
 
-static void say_goodbye(struct tunnel_session *session);
+static void take_leave(struct tunnel_session *session);
 
 /* ---- birth and death ---- */
 
@@ -34,7 +34,7 @@ static void on_grace_over(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    say_goodbye(arg);
+    take_leave(arg);
 }
 
 struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
@@ -71,6 +71,7 @@ void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_co
         return;
     *p_session = NULL;
     session->is_ending = true; /* no visitor gets a new stream while the old ones are told */
+    session->is_leaving = false;
     unblock(session);
     struct stream *stream = NULL;
     while ((stream = TAILQ_FIRST(&session->all)))
@@ -115,6 +116,7 @@ void tunnel_session_detach(struct tunnel_session *session, struct driver_connect
     session->connections[connection->index] = NULL;
     judge_streams(session, connection, said_goodbye);
     barriers_lift(connection);
+    tunnel_session_note_passed(session);
 }
 
 struct driver_connection *tunnel_session_next_connection(struct tunnel_session *session)
@@ -209,14 +211,29 @@ static void send_due_ends(struct tunnel_session *session, struct driver_connecti
     }
 }
 
+/* NULL: nobody has both something to send and room for it. */
+static struct driver_connection *next_sender(struct tunnel_session *session)
+{
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        unsigned index = (session->credit_turn + i) % CONNECTIONS_MAX;
+        struct driver_connection *connection = session->connections[index];
+        if (!connection || TAILQ_EMPTY(&connection->ready) || !driver_connection_has_room(connection))
+            continue;
+        session->credit_turn = (index + 1) % CONNECTIONS_MAX;
+        return connection;
+    }
+    return NULL;
+}
+
 void tunnel_session_pump(struct tunnel_session *session, struct driver_connection *connection)
 {
-    struct stream *stream = NULL;
-    while ((stream = TAILQ_FIRST(&connection->ready)) && session->send.available > 0 &&
-           driver_connection_has_room(connection)) {
-        TAILQ_REMOVE(&connection->ready, stream, ready_link);
+    struct driver_connection *sender = NULL;
+    while (session->send.available > 0 && (sender = next_sender(session))) {
+        struct stream *stream = TAILQ_FIRST(&sender->ready);
+        TAILQ_REMOVE(&sender->ready, stream, ready_link);
         stream->is_ready = false;
         tunnel_session_send_turn(session, stream);
+        driver_connection_mark_unflushed(sender);
         stream_wake(stream); /* back to the end of the line while it has more */
         stream->events->on_room(stream->visitor);
     }
@@ -235,18 +252,57 @@ static void say_goodbye(struct tunnel_session *session)
                           session->close_code, DRIVER_ENDED_BY_KIT);
 }
 
+static bool all_has_arrived(const struct tunnel_session *session)
+{
+    for (unsigned i = 1; i < CONNECTIONS_MAX; i++)
+        if (session->connections[i] && !barriers_are_passed(session->connections[i]))
+            return false;
+    return true;
+}
+
+/* Drivers abort everything on GOAWAY, which would overtake the last bytes of streams on other connections: so it waits
+ * for the pong of each. */
+static void await_arrival(struct tunnel_session *session, uint64_t now_ms)
+{
+    struct timeval rest = gateway_timeval(session->ends_by_ms - now_ms);
+    session->is_leaving = true;
+    for (unsigned i = 1; i < CONNECTIONS_MAX; i++)
+        if (session->connections[i])
+            barriers_raise(session->connections[i]);
+    event_add(session->grace, &rest);
+}
+
+/* The last stream has ended, all that was sent has arrived, or the time is up. */
+static void take_leave(struct tunnel_session *session)
+{
+    uint64_t now_ms = monotonic_ms();
+    bool may_wait = session->owes_goaway && now_ms < session->ends_by_ms;
+    if (may_wait && !session->is_leaving)
+        await_arrival(session, now_ms);
+    if (!may_wait || all_has_arrived(session))
+        say_goodbye(session);
+}
+
+void tunnel_session_note_passed(struct tunnel_session *session)
+{
+    if (session->is_leaving && all_has_arrived(session))
+        event_add(session->grace, &(struct timeval){0}); /* not here: its connection is still being handled */
+}
+
 void tunnel_session_end(struct tunnel_session *session, const struct message_end_session *end)
 {
     free(session->goaway_message); /* a kill may overtake a drain */
     session->is_ending = true;
+    session->is_leaving = false;
     session->owes_goaway = end->goaway_last;
     session->goaway_code = (enum error_code)end->goaway_code;
     session->goaway_message = strdup(end->goaway_message);
     session->close_code = (uint16_t)end->close_code;
+    session->ends_by_ms = monotonic_ms() + end->grace_ms;
     if (!end->goaway_last)
         driver_connection_send_goaway(session->primary, session->goaway_code, end->goaway_message);
     if (session->stream_count == 0 || end->grace_ms == 0) {
-        say_goodbye(session);
+        take_leave(session);
         return;
     }
     struct timeval grace = gateway_timeval(end->grace_ms);

@@ -21,6 +21,7 @@ struct tunnel_session {
     struct driver_connection *primary;
     struct driver_connection *connections[CONNECTIONS_MAX]; /* by index, the primary at 0; NULL: not attached */
     unsigned turn;                                          /* whose turn it is among equals */
+    unsigned credit_turn;                                   /* whose turn it is to use the credit of the session */
     struct session_id id;
     enum driver_kind driver;
     uint32_t stream_window; /* bytes, both directions */
@@ -42,6 +43,8 @@ struct tunnel_session {
     enum error_code goaway_code;
     char *goaway_message;
     uint16_t close_code;
+    uint64_t ends_by_ms;
+    bool is_leaving; /* all streams have ended; what went out on the secondaries is on its way */
     struct event *grace;
 };
 
@@ -66,8 +69,11 @@ void tunnel_session_handle_in_order(struct tunnel_session *session, struct strea
 /* Frames that nobody waits for any more: their DATA gives credit back. */
 void tunnel_session_discard(struct tunnel_session *session, struct evbuffer *frames);
 
-/* At the turn's end: DATA of the connection's ready streams, one frame each in turn, while its output is short. */
+/* At the turn's end of one of its connections: DATA of all their ready streams, while their output is short;
+ * connections take turns, and so do the streams of each, by single frames. */
 void tunnel_session_pump(struct tunnel_session *session, struct driver_connection *connection);
+/* A connection has answered a ping of ours. */
+void tunnel_session_note_passed(struct tunnel_session *session);
 /* One turn of one stream, out of line: as much as the session's credit allows. */
 void tunnel_session_send_turn(struct tunnel_session *session, struct stream *stream);
 /* There is credit again. */

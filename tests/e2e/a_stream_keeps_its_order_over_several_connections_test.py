@@ -319,6 +319,21 @@ def what_is_held_counts_in_the_streams_window():
         assert granted(primary.ping()) >= 131072  # the byte too many may wait for more
 
 
+def what_costs_no_credit_is_not_held_without_end():
+    """Heads, and the headers of many small frames."""
+    interim = {"status": 103, "headers": [["link", "x" * 60000]], "final": False}
+    floods = (lambda stream: [frame(0x16, stream, interim)] * 3), (lambda stream: [frame(DATA, stream, b"x")] * 60)
+    for flood in floods:
+        with a_post_on_the_secondary() as (session, visitor, stream):
+            primary, secondary = session.connections
+            for _ in range(1000):
+                primary.send(*flood(stream))
+            expect_ping(secondary)
+            secondary.expect_reset(stream, PROTOCOL_ERROR)
+            assert visitor.receive_answer()[0] == 502
+            primary.ping()
+
+
 def what_is_held_counts_in_the_sessions_window():
     with joined("--stream-window", "128KiB", "--session-window", "128KiB") as session:
         first, stream = session.open_on(session.secondaries[0], session.post)
@@ -370,6 +385,7 @@ run(
     windows_and_resets_do_not_wait,
     a_reset_of_what_waits_is_a_502,
     what_is_held_counts_in_the_streams_window,
+    what_costs_no_credit_is_not_held_without_end,
     what_is_held_counts_in_the_sessions_window,
     what_is_held_is_given_back_when_its_visitor_leaves,
     held_bytes_are_given_back_as_the_visitor_reads_them,
