@@ -16,7 +16,8 @@ enum {
     OUTPUT_LOW = 65536,     /* more DATA again */
     OUTPUT_FLOOD = 1048576, /* the driver is not read from until it has read: a flood of pings must not pile up pongs */
     OUTPUT_STALLED = 8388608, /* no new streams beyond */
-    CLOSE_TIMEOUT_MS = 1000,  /* for the peer's close frame (protocol section 1) */
+    ASKS_MAX = 64,           /* unanswered BINDs and the like of a session: it is not read from until there are fewer */
+    CLOSE_TIMEOUT_MS = 1000, /* for the peer's close frame (protocol section 1) */
     GOODBYE_LINGER_MS = 1000,
     PING_TOKEN_BYTES = 8,
 };
@@ -318,6 +319,13 @@ static void answer_probe(struct driver_connection *connection)
                             .streams_opened = connection->session->streams_opened));
 }
 
+/* Mailboxes are finite, and lose what others say when one driver fills them. */
+void driver_connection_ask(struct driver_connection *primary, const struct message *message)
+{
+    if (mailbox_send(primary->gateway->mailbox, message))
+        primary->asks_waiting++;
+}
+
 static void write_close(struct driver_connection *connection, uint16_t close_code, const char *reason)
 {
     frame_batch_seal(&connection->batch);
@@ -599,15 +607,44 @@ static bool may_read(const struct driver_connection *connection)
            connection->phase == DRIVER_CLOSING;
 }
 
+/* Of a session that ends, asks may stay without an answer. */
+static bool is_flooding(const struct driver_connection *connection)
+{
+    const struct tunnel_session *session = connection->session;
+    bool asks_too_much = session && !session->is_ending && session->primary->asks_waiting >= ASKS_MAX;
+    return asks_too_much || output_length(connection) > OUTPUT_FLOOD;
+}
+
 static void on_readable(struct bufferevent *socket, void *arg)
 {
     (void)socket;
     struct driver_connection *connection = arg;
     while (may_read(connection) && read_one(connection) && may_read(connection))
-        if (output_length(connection) > OUTPUT_FLOOD) {
+        if (is_flooding(connection)) {
             bufferevent_disable(connection->socket, EV_READ);
             return;
         }
+}
+
+static void read_on(struct driver_connection *connection)
+{
+    if (!may_read(connection) || is_flooding(connection) || (bufferevent_get_enabled(connection->socket) & EV_READ))
+        return;
+    bufferevent_enable(connection->socket, EV_READ);
+    on_readable(connection->socket, connection);
+}
+
+void driver_connection_read_on(struct driver_connection *primary)
+{
+    for (unsigned i = 0; primary->session && i < CONNECTIONS_MAX; i++)
+        if (primary->session->connections[i])
+            read_on(primary->session->connections[i]);
+}
+
+void driver_connection_answered(struct driver_connection *primary)
+{
+    if (primary->asks_waiting > 0 && --primary->asks_waiting == ASKS_MAX / 2)
+        driver_connection_read_on(primary);
 }
 
 static void on_writable(struct bufferevent *socket, void *arg)
@@ -616,10 +653,7 @@ static void on_writable(struct bufferevent *socket, void *arg)
     struct driver_connection *connection = arg;
     if (connection->phase == DRIVER_LIVE && !TAILQ_EMPTY(&connection->ready))
         driver_connection_mark_unflushed(connection);
-    if (may_read(connection) && !(bufferevent_get_enabled(connection->socket) & EV_READ)) {
-        bufferevent_enable(connection->socket, EV_READ);
-        on_readable(connection->socket, connection);
-    }
+    read_on(connection);
 }
 
 static void on_socket_event(struct bufferevent *socket, short what, void *arg)

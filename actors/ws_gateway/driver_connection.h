@@ -44,8 +44,9 @@ struct driver_connection {
     TAILQ_HEAD(, stream) ready; /* its streams that have something to send and credit of their own; they take turns */
     struct barriers barriers;
     uint64_t last_heard_ms;
-    bool joins;    /* it said JOIN */
-    bool is_known; /* the session-manager was told of it, and awaits connection_closed or secondary_closed */
+    unsigned asks_waiting; /* of the session, when it is the primary: other actors owe an answer */
+    bool joins;            /* it said JOIN */
+    bool is_known;         /* the session-manager was told of it, and awaits connection_closed or secondary_closed */
     bool has_permit;
     bool owes_probe; /* probe_connection came: answered at the turn's end */
     bool is_unflushed;
@@ -68,6 +69,14 @@ void driver_connection_joined(struct driver_connection *connection, struct drive
                               const struct message_session_joined *joined);
 void driver_connection_join_refused(struct driver_connection *connection, const struct message_join_refused *refused);
 void driver_connection_probe(struct driver_connection *connection);
+
+/* Says bind, unbind or reissue_tickets for the session of that primary. While too many wait for their answers, its
+ * connections are not read from. */
+void driver_connection_ask(struct driver_connection *primary, const struct message *message);
+/* An answer came; the last thing to be done with it, as more of what the driver said may be handled here and now. */
+void driver_connection_answered(struct driver_connection *primary);
+/* Nothing is waited for any more: the session is ending. */
+void driver_connection_read_on(struct driver_connection *primary);
 
 /* Frames were added to the batch: send them at the turn's end. */
 void driver_connection_mark_unflushed(struct driver_connection *connection);

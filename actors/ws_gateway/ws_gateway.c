@@ -212,8 +212,10 @@ static void on_join_refused(struct gateway *gateway, const struct message_join_r
 static void on_tickets_reissued(struct gateway *gateway, const struct message_tickets_reissued *reissued)
 {
     struct driver_connection *connection = find_live_driver(gateway, reissued->connection);
-    if (connection)
-        driver_connection_send(connection, FRAME_REISSUE_JOIN_TICKETS, reissued->tickets);
+    if (!connection)
+        return;
+    driver_connection_send(connection, FRAME_REISSUE_JOIN_TICKETS, reissued->tickets);
+    driver_connection_answered(connection);
 }
 
 static void on_shards_changed(struct gateway *gateway, const struct message_shards_changed *changed)
@@ -233,8 +235,10 @@ static void on_probe_connection(struct gateway *gateway, const struct message_pr
 static void on_end_session(struct gateway *gateway, const struct message_end_session *end)
 {
     struct driver_connection *connection = find_live_driver(gateway, end->connection);
-    if (connection)
-        tunnel_session_end(connection->session, end);
+    if (!connection)
+        return;
+    tunnel_session_end(connection->session, end);
+    driver_connection_read_on(connection);
 }
 
 static void on_bind_refused(struct gateway *gateway, const struct message_bind_refused *refused)
@@ -247,6 +251,7 @@ static void on_bind_refused(struct gateway *gateway, const struct message_bind_r
     }
     driver_connection_send_json(connection, FRAME_BIND_ERR, bind_err_encode(&err));
     bind_err_done(&err);
+    driver_connection_answered(connection);
 }
 
 static void on_bound(struct gateway *gateway, const struct message_bound *bound)
@@ -263,21 +268,27 @@ static void on_bound(struct gateway *gateway, const struct message_bound *bound)
         bind_ok_done(&ok);
     }
     binding_serve(gateway, bound);
+    if (connection)
+        driver_connection_answered(connection);
 }
 
 static void on_unbind_refused(struct gateway *gateway, const struct message_unbind_refused *refused)
 {
     struct driver_connection *connection = find_live_driver(gateway, refused->connection);
-    if (connection)
-        driver_connection_send_json(connection, FRAME_UNBIND_ERR,
-                                    unbind_err_encode(refused->binding.value, refused->code, refused->text));
+    if (!connection)
+        return;
+    driver_connection_send_json(connection, FRAME_UNBIND_ERR,
+                                unbind_err_encode(refused->binding.value, refused->code, refused->text));
+    driver_connection_answered(connection);
 }
 
 static void on_unbound(struct gateway *gateway, const struct message_unbound *unbound)
 {
     struct driver_connection *connection = find_live_driver(gateway, unbound->connection);
-    if (connection)
-        driver_connection_send_json(connection, FRAME_UNBIND_OK, unbind_encode(unbound->binding.value));
+    if (!connection)
+        return;
+    driver_connection_send_json(connection, FRAME_UNBIND_OK, unbind_encode(unbound->binding.value));
+    driver_connection_answered(connection);
 }
 
 static void on_count_streams(struct gateway *gateway, const struct message_count_streams *count)
