@@ -1,14 +1,16 @@
-"""PostgreSQL behind a pull, used by its own clients: queries, 50 MiB copied in and out, a cancelled query, a notification, and
-eight clients of pgbench at once."""
+"""PostgreSQL behind a pull, used by its own clients: queries, 50 MiB copied in and out, a cancelled query, a client that leaves,
+and eight clients of pgbench at once."""
 
 import contextlib
+import functools
 import hashlib
 import re
 import signal
 import subprocess
+import tempfile
 
 from harness import PATIENCE, Daemon, Pull, run, wait_until
-from services.programs import Server, as_server, client, environment, find, need, server_folder
+from services.programs import LONG, Server, as_server, client, environment, find, need, own, server_folder
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -21,12 +23,24 @@ COPIED = 50 << 20
 URI = "postgresql://tester@127.0.0.1:{port}/postgres?sslmode=disable&connect_timeout=20"
 
 
+def as_servers_user(folder, *command):
+    subprocess.run(as_server(command), env=environment(folder), cwd=folder, check=True, capture_output=True, timeout=LONG)
+
+
+@functools.cache
+def empty_cluster():
+    """The folder of one that is as initdb makes it, once."""
+    folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
+    own(folder.name)
+    as_servers_user(folder.name, "initdb", "-D", f"{folder.name}/data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+    return folder
+
+
 @contextlib.contextmanager
 def served():
     """Yields the database's URI through the tunnel."""
     with server_folder() as folder:
-        make = as_server(["initdb", "-D", f"{folder}/data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
-        subprocess.run(make, env=environment(folder), cwd=folder, check=True, capture_output=True, timeout=5 * PATIENCE)
+        as_servers_user(folder, "cp", "-a", f"{empty_cluster().name}/data", f"{folder}/data")
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         service = Server(folder, "postgres", "-D", "{folder}/data", "-p", "{port}", *settings, stop=signal.SIGINT)
         with service, Daemon() as daemon, Pull(daemon, service.port) as driver:

@@ -4,7 +4,6 @@ a client that is killed."""
 import contextlib
 import getpass
 import os
-import signal
 import subprocess
 
 from harness import PATIENCE, Daemon, Pull, Visitor, free_port, http_origin, pattern, run, wait_until
@@ -113,14 +112,13 @@ def a_port_is_forwarded():
 
 def a_killed_client_ends_its_command():
     with served() as (port, folder, options):
-        command = [find("ssh"), "-tt", "-p", str(port), *options, "127.0.0.1", "echo $$; exec sleep 600"]
-        how = {"env": environment(folder), "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        command = [find("ssh"), "-p", str(port), *options, "127.0.0.1", "echo $$; exec cat"]
+        how = {"env": environment(folder), "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         with subprocess.Popen(command, **how) as session:
-            sleeper = int(session.stdout.readline())
-            os.kill(sleeper, 0)
-            session.send_signal(signal.SIGKILL)
-            session.wait(PATIENCE)
-        wait_until(lambda: not os.path.exists(f"/proc/{sleeper}"), "its command is gone")
+            cat = int(session.stdout.readline())
+            assert os.path.exists(f"/proc/{cat}")
+            session.kill()
+            wait_until(lambda: not os.path.exists(f"/proc/{cat}"), "its command is gone")
 
 
 need("sshd", "ssh", "scp", "ssh-keygen")
