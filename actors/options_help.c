@@ -71,5 +71,6 @@ void options_print_help(struct evbuffer *out)
     evbuffer_add_printf(out, "the version\n\n");
     evbuffer_add_printf(out, "TIME: 1500ms, 30s, 2m, 1h; a bare number is seconds. SIZE: bytes, 64KiB, 16MiB, 1GiB.\n"
                              "Every flag can be given as a variable too, --max-sessions as HOODY_TUNNEL_MAX_SESSIONS:\n"
-                             "flags without a value as 1 or 0, repeatable ones separated by commas. The flag wins.\n");
+                             "flags without a value as 1 or 0, repeatable ones separated by commas. The flag wins.\n\n"
+                             "Example: hoody-tunneld --admin-host '*.example.com' --takeover-grace 2m\n");
 }

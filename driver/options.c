@@ -289,8 +289,7 @@ void options_print_help(enum command command, FILE *out)
     fputs("Commands:\n", out);
     for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
         fprintf(out, "  %-8s %-8s  %s\n", COMMANDS[i].name, COMMANDS[i].argument, COMMANDS[i].summary);
-    fprintf(out, "\n`%s COMMAND --help` tells more of one; `%s --version` says which version this is.\n", PROGRAM,
-            PROGRAM);
+    fprintf(out, "\n`%s COMMAND --help` tells more of one, `--version` which version this is.\n", PROGRAM);
     fprintf(out, "\nExample: %s\n", COMMANDS[0].example);
 }
 

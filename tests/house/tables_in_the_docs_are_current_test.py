@@ -1,60 +1,51 @@
-"""The tables of README.md and PROTOCOL.md say what the .def lists say, and ops/tables notices when they do not."""
+"""README.md, PROTOCOL.md, the man pages and the completions say what the .def lists say, and ops/tables notices when not."""
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 
-ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
-LISTS = ["actors/options.def", "driver/options.def", "proto/messages.def", "proto/frame_types.def", "proto/error_codes.def"]
+from written_tree import ROOT, append, copied_tree, rewrite, tables
+
 ROUTES = "actors/admin_http/routes.def"
-OTHERS = ["README.md", "proto/PROTOCOL.md", "proto/actors.def", ROUTES]
-# A line that the list doesn't have yet.
+# A line that the list doesn't have yet, and what is stale then.
 MORE = {
-    "actors/options.def": 'OPTION (count, x, "new-flag", "1", 0, 9, "N", "a new one")',
-    "driver/options.def": 'OPTION (IN(expose), "new-flag", x, FLAG, "", "", "", "a new one")',
-    "proto/messages.def": "MESSAGE (new_message, admin_http, metrics) END (new_message)",
-    "proto/frame_types.def": "FRAME (0x41, NEW, BOTH, SESSION, JSON)",
-    "proto/error_codes.def": 'ERROR_CODE (99, NEW, "a new one")',
+    "actors/options.def": (
+        'OPTION (count, x, "new-flag", "1", 0, 9, "N", "a new one")',
+        ["README.md: daemon-flags", "man/hoody-tunneld.8: options", "completions/hoody-tunneld.bash"],
+    ),
+    "driver/options.def": (
+        'OPTION (IN(expose), "new-flag", x, FLAG, "", "", "", "a new one")',
+        ["README.md: driver-flags", "man/hoody-tunnel.1: options", "completions/_hoody-tunnel", "completions/hoody-tunnel.fish"],
+    ),
+    "proto/messages.def": ("MESSAGE (new_message, admin_http, metrics) END (new_message)", ["PROTOCOL.md: actor-messages"]),
+    "proto/frame_types.def": ("FRAME (0x41, NEW, BOTH, SESSION, JSON)", ["PROTOCOL.md: frames"]),
+    "proto/error_codes.def": ('ERROR_CODE (99, NEW, "a new one")', ["PROTOCOL.md: error-codes"]),
 }
 
 
-def tables(root, *arguments):
-    return subprocess.run(
-        [os.path.join(ROOT, "ops/tables"), *arguments],
-        env={**os.environ, "HOODY_ROOT": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def copy_tree(root):
-    for path in LISTS + OTHERS:
-        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-        shutil.copy(os.path.join(ROOT, path), os.path.join(root, path))
-
-
-def append(root, path, line):
-    with open(os.path.join(root, path), "a", encoding="utf-8") as file:
-        file.write(line + "\n")
-
-
-def stale_table_is_noticed_and_rewritten(path):
-    with tempfile.TemporaryDirectory() as root:
-        copy_tree(root)
-        append(root, path, MORE[path])
+def stale_documents_are_noticed_and_rewritten(path, line, documents):
+    with copied_tree() as root:
+        append(root, path, line)
         stale = tables(root, "--check")
         assert stale.returncode != 0 and "stale" in stale.stderr, (path, stale)
-        rewritten = tables(root)
-        assert rewritten.returncode == 0, (path, rewritten)
+        for document in documents:
+            assert document in stale.stderr, (document, stale)
+        rewrite(root)
         assert tables(root, "--check").returncode == 0, path
 
 
-def missing_route_is_noticed():
-    with tempfile.TemporaryDirectory() as root:
-        copy_tree(root)
+def a_completion_that_was_edited_or_lost_is_noticed():
+    with copied_tree() as root:
+        append(root, "completions/hoody-tunnel.bash", "# by hand")
+        os.remove(os.path.join(root, "completions/_hoody-tunneld"))
+        stale = tables(root, "--check")
+        assert stale.returncode != 0, stale
+        assert "completions/hoody-tunnel.bash" in stale.stderr and "completions/_hoody-tunneld" in stale.stderr, stale
+        rewrite(root)
+        assert tables(root, "--check").returncode == 0
+
+
+def a_missing_route_is_noticed():
+    with copied_tree() as root:
         append(root, ROUTES, 'ROUTE (new_call, GET, "/new", 0)')
         missing = tables(root, "--check")
         assert missing.returncode != 0 and "GET /new" in missing.stderr, missing
@@ -63,9 +54,10 @@ def missing_route_is_noticed():
 def main():
     current = tables(ROOT, "--check")
     assert current.returncode == 0, current.stderr
-    for path in LISTS:
-        stale_table_is_noticed_and_rewritten(path)
-    missing_route_is_noticed()
+    for path, (line, documents) in MORE.items():
+        stale_documents_are_noticed_and_rewritten(path, line, documents)
+    a_completion_that_was_edited_or_lost_is_noticed()
+    a_missing_route_is_noticed()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,142 @@
+"""Both programs' command lines, from their lists: what the man pages and the completions are made of.
+
+What holds of both lists: an upper-case word of an argument is a placeholder, a lower-case one is meant as it stands
+(`preserve|rewrite|VALUE`); FILE is a file's name; a help that says `repeatable` means it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from generate.def_lists import Bad, calls_of, kinds_of, read, records_of
+
+DAEMON_LIST = "actors/options.def"
+DRIVER_LIST = "driver/options.def"
+DRIVER_SOURCE = "driver/options.c"
+
+# As option_number_print of actors/option_values.c: the largest unit that shows the whole value.
+UNITS = {
+    "count": [("", 1)],
+    "duration": [("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1)],
+    "size": [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)],
+}
+UNITS["window"] = UNITS["size"]
+
+
+@dataclass
+class Flag:
+    name: str  # without the dashes
+    help: str
+    argument: str = ""  # as --help shows it, "": takes none
+    default: str = ""
+    range: str = ""  # "1 to 16"
+    variable: str = ""  # of the environment
+    commands: list = field(default_factory=list)  # names; empty: the program itself
+
+    @property
+    def is_repeatable(self):
+        return "repeatable" in self.help
+
+
+@dataclass
+class Command:
+    name: str
+    argument: str
+    summary: str
+    example: str
+
+
+@dataclass
+class Program:
+    name: str
+    source: str  # the list
+    flags: list
+    commands: list = field(default_factory=list)
+
+    def flags_of(self, command):
+        return [flag for flag in self.flags if not flag.commands or command.name in flag.commands]
+
+
+def words_of(argument):
+    """Those alternatives that are meant as they stand."""
+    alternatives = argument.split("|")
+    return [word for word in alternatives if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", word)] if len(alternatives) > 1 else []
+
+
+def is_file(argument):
+    return "FILE" in argument.split("|")
+
+
+def number_text(kind, number):
+    for suffix, factor in UNITS[kind]:
+        if factor == 1 or (number != 0 and number % factor == 0):
+            return f"{number // factor}{suffix}"
+    raise Bad(f"{kind}: no unit for {number}")
+
+
+def daemon():
+    flags = []
+    for option in records_of(DAEMON_LIST, "OPTION"):
+        minimum, maximum = int(option["minimum"]), int(option["maximum"])
+        kind = option["kind"]
+        flags.append(
+            Flag(
+                name=option["flag"],
+                help=option["help"],
+                argument=option["argument"],
+                default="" if kind == "flag" else option["default"],
+                range=f"{number_text(kind, minimum)} to {number_text(kind, maximum)}" if maximum > 0 else "",
+                variable="HOODY_TUNNEL_" + option["flag"].upper().replace("-", "_"),
+            )
+        )
+    flags += [Flag("help", "how the program is used"), Flag("version", "the version")]
+    return Program("hoody-tunneld", DAEMON_LIST, flags)
+
+
+def driver_range(meaning):
+    """Of a kind's `0..65535`, or of a longer meaning that begins so."""
+    match = re.match(r"(\w+)\.\.(\w+)\b", meaning)
+    return f"{match.group(1)} to {match.group(2)}" if match else ""
+
+
+def driver_groups():
+    """{name: commands} of `#define NAME (IN(command) | ...)` beside the list."""
+    text = read(DRIVER_LIST) + read(DRIVER_SOURCE)
+    groups = re.findall(r"^#define (\w+) +\(?((?:IN\(\w+\)[ |]*)+)\)?$", text, re.MULTILINE)
+    return {name: re.findall(r"IN\((\w+)\)", commands) for name, commands in groups}
+
+
+def commands_of(option, groups, known):
+    names = []
+    for term in option["commands"].split("|"):
+        one = re.fullmatch(r"IN\((\w+)\)", term)
+        names += [one.group(1)] if one else groups.get(term, [term])
+    unknown = set(names) - set(known)
+    if unknown:
+        raise Bad(f"{DRIVER_LIST}: --{option['name']}: no such command: {', '.join(sorted(unknown))}")
+    return names
+
+
+def driver():
+    commands = [
+        Command(record["name"], record["argument"], record["summary"], record["example"])
+        for record in records_of(DRIVER_LIST, "COMMAND")
+    ]
+    kinds, groups = kinds_of(DRIVER_LIST), driver_groups()
+    flags = []
+    for option in records_of(DRIVER_LIST, "OPTION"):
+        flags.append(
+            Flag(
+                name=option["name"],
+                help=option["help"],
+                argument=option["placeholder"],
+                default="" if option["kind"] == "FLAG" else option["initial"],
+                range=driver_range(kinds.get(option["kind"], "")),
+                variable=option["environment"],
+                commands=commands_of(option, groups, [command.name for command in commands]),
+            )
+        )
+    flags += [Flag("help", "how the program, or a command, is used"), Flag("version", "the version")]
+    others = {macro for macro, _, _ in calls_of(DRIVER_LIST)} - {"COMMAND", "OPTION"}
+    if others:
+        raise Bad(f"{DRIVER_LIST}: {', '.join(sorted(others))}")
+    return Program("hoody-tunnel", DRIVER_LIST, flags, commands)
