@@ -16,6 +16,7 @@ pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent_core>=2.1 libevent_ext
 pkg_check_modules(EVENT_OPENSSL REQUIRED IMPORTED_TARGET libevent_openssl>=2.1)
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.85)
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka>=1.1)
 
 # llhttp: Debian 12's node-llhttp ships the C sources, which we compile in strict mode; newer Debian has libllhttp-dev.

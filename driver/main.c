@@ -1,4 +1,5 @@
 /* hoody-tunnel: the laptop side of the tunnel. */
+#include "admin/operator.h"
 #include "expose.h"
 #include "options.h"
 #include "pull.h"
@@ -39,6 +40,14 @@ int main(int argc, char *argv[])
         return (int)expose_run(&options);
     case COMMAND_pull:
         return (int)pull_run(&options);
+    case COMMAND_list:
+    case COMMAND_sessions:
+    case COMMAND_bindings:
+    case COMMAND_close:
+    case COMMAND_health:
+    case COMMAND_metrics:
+    case COMMAND_top:
+        return (int)operator_run(&options);
     case COMMAND_COUNT:
         break;
     }

@@ -8,7 +8,7 @@
 
 #define IN(command) (1U << COMMAND_##command)
 
-enum option_kind { TEXT, PORT, COUNT, TIME, FLAG };
+enum option_kind { TEXT, PORT, COUNT, TIMES, TIME, GRACE, FLAG };
 
 struct option {
     unsigned commands;
@@ -63,17 +63,17 @@ static bool parse_port(const char *text, uint16_t *ret_port)
     return true;
 }
 
-static bool parse_count(const char *text, uint32_t *ret_count)
+static bool parse_count(const char *text, unsigned long min, unsigned long max, uint32_t *ret_count)
 {
     unsigned long value = 0;
     const char *rest = NULL;
-    if (!parse_number(text, OPTION_COUNT_MAX, &value, &rest) || *rest != '\0' || value == 0)
+    if (!parse_number(text, max, &value, &rest) || *rest != '\0' || value < min)
         return false;
     *ret_count = (uint32_t)value;
     return true;
 }
 
-static bool parse_time(const char *text, uint32_t *ret_ms)
+static bool parse_time(const char *text, unsigned long min_ms, unsigned long max_ms, uint32_t *ret_ms)
 {
     static const struct {
         const char *unit;
@@ -81,10 +81,10 @@ static bool parse_time(const char *text, uint32_t *ret_ms)
     } UNITS[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}};
     unsigned long value = 0;
     const char *rest = NULL;
-    if (!parse_number(text, OPTION_TIME_MAX_MS, &value, &rest) || value == 0)
+    if (!parse_number(text, max_ms, &value, &rest))
         return false;
     for (size_t i = 0; i < COUNT_OF(UNITS); i++)
-        if (strcmp(UNITS[i].unit, rest) == 0 && value <= OPTION_TIME_MAX_MS / UNITS[i].ms) {
+        if (strcmp(UNITS[i].unit, rest) == 0 && value <= max_ms / UNITS[i].ms && value * UNITS[i].ms >= min_ms) {
             *ret_ms = (uint32_t)value * UNITS[i].ms;
             return true;
         }
@@ -106,13 +106,25 @@ static bool assign(const struct option *option, const char *value, const char *w
         snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 0 to 65535, not '%.100s'", where, value);
         return false;
     case COUNT:
-        if (parse_count(value, field))
+        if (parse_count(value, 1, OPTION_COUNT_MAX, field))
             return true;
         snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 1 to %d, not '%.100s'", where,
                  OPTION_COUNT_MAX, value);
         return false;
+    case TIMES:
+        if (parse_count(value, 0, OPTION_TIMES_MAX, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a number from 0 to %d, not '%.100s'", where,
+                 OPTION_TIMES_MAX, value);
+        return false;
+    case GRACE:
+        if (parse_time(value, 0, OPTION_GRACE_MAX_MS, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a time from 0 to 5s, such as 500ms, not '%.100s'", where,
+                 value);
+        return false;
     case TIME:
-        if (parse_time(value, field))
+        if (parse_time(value, 1, OPTION_TIME_MAX_MS, field))
             return true;
         snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a time from 1ms to a day, such as 10s, not '%.100s'", where,
                  value);
@@ -259,7 +271,8 @@ static void print_flag(const struct option *option, FILE *out)
     snprintf(flag, sizeof flag, "--%s%s%s", option->name, *option->placeholder != '\0' ? " " : "", option->placeholder);
     fprintf(out, "  %-36s  %s\n", flag, option->help);
     if (*option->environment != '\0')
-        fprintf(out, "  %-36s  (%s, default %s)\n", "", option->environment, option->initial);
+        fprintf(out, "  %-36s  (%s%s%s)\n", "", option->environment, *option->initial != '\0' ? ", default " : "",
+                option->initial);
     else if (option->kind != FLAG && *option->initial != '\0')
         fprintf(out, "  %-36s  (default %s)\n", "", option->initial);
 }
@@ -267,15 +280,19 @@ static void print_flag(const struct option *option, FILE *out)
 static void print_command_help(enum command command, FILE *out)
 {
     const struct command_text *text = &COMMANDS[command];
-    fprintf(out, "%s %s: %s\n\nUsage: %s %s %s [flags]\n", PROGRAM, text->name, text->summary, PROGRAM, text->name,
-            text->argument);
-    fputs("  TARGET is 3000, :3000, host:3000 or [::1]:3000; without a host: 127.0.0.1\n", out);
+    bool has_target = strcmp(text->argument, "TARGET") == 0;
+    fprintf(out, "%s %s: %s\n\nUsage: %s %s%s%s [flags]\n", PROGRAM, text->name, text->summary, PROGRAM, text->name,
+            *text->argument != '\0' ? " " : "", text->argument);
+    if (has_target)
+        fputs("  TARGET is 3000, :3000, host:3000 or [::1]:3000; without a host: 127.0.0.1\n", out);
+    else if (*text->argument != '\0')
+        fputs("  SESSION is an id as `list` shows it, or the beginning of just one\n", out);
     fputs("\nFlags:\n", out);
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if ((OPTIONS[i].commands & (1U << command)) != 0)
             print_flag(&OPTIONS[i], out);
-    fprintf(out, "\nExample: %s\n\nExit status: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 3 daemon not reachable\n",
-            text->example);
+    fprintf(out, "\nExample: %s\n\nExit status: 0 %s, 1 failed, 2 wrong usage, 3 daemon not reachable\n", text->example,
+            has_target ? "ended by Ctrl-C" : "fine");
 }
 
 void options_print_help(enum command command, FILE *out)

@@ -15,11 +15,15 @@ enum command {
 typedef const char *option_TEXT; /* borrowed from the arguments or the environment; "" when there is none */
 typedef uint16_t option_PORT;
 typedef uint32_t option_COUNT;
-typedef uint32_t option_TIME; /* milliseconds, 1 at least */
+typedef uint32_t option_TIMES;
+typedef uint32_t option_TIME;  /* milliseconds, 1 at least */
+typedef uint32_t option_GRACE; /* milliseconds */
 typedef bool option_FLAG;
 
 enum {
     OPTION_COUNT_MAX = 16,
+    OPTION_TIMES_MAX = 999999,
+    OPTION_GRACE_MAX_MS = 5000,    /* the API takes no more */
     OPTION_TIME_MAX_MS = 86400000, /* a day */
 };
 

@@ -157,9 +157,9 @@ static bool take_path(const char *text, struct server_url *url, const char **ret
 bool server_url_parse(const char *text, struct server_url *ret_url, const char **ret_why)
 {
     struct server_url url = {0};
-    url.is_tls = skip_prefix(&text, "wss://");
-    if (!url.is_tls && !skip_prefix(&text, "ws://")) {
-        *ret_why = "it must begin with ws:// or wss://";
+    url.is_tls = skip_prefix(&text, "wss://") || skip_prefix(&text, "https://");
+    if (!url.is_tls && !skip_prefix(&text, "ws://") && !skip_prefix(&text, "http://")) {
+        *ret_why = "it must begin with ws:// or wss://, or http:// or https://";
         return false;
     }
     char authority[HOST_PORT_BYTES];

@@ -26,12 +26,13 @@ void host_port_format_authority(const struct host_port *where, uint16_t default_
 bool target_parse(const char *text, struct host_port *ret_target, const char **ret_why);
 
 struct server_url {
-    bool is_tls; /* wss:// */
+    bool is_tls; /* wss://, https:// */
     struct host_port where;
     char path[SERVER_PATH_BYTES]; /* with its query; the tunnel's own path when the URL has none */
 };
 
-/* ws://host[:port][/path][?query], or wss://. false: *ret_why (static) says what is wrong. */
+/* ws://host[:port][/path][?query], or wss://; http:// and https:// are the same places. false: *ret_why (static) says
+ * what is wrong. */
 bool server_url_parse(const char *text, struct server_url *ret_url, const char **ret_why);
 
 #endif

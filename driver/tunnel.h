@@ -3,15 +3,9 @@
 #ifndef HOODY_DRIVER_TUNNEL_H
 #define HOODY_DRIVER_TUNNEL_H
 
+#include "exit_status.h"
 #include "options.h"
 #include "session.h"
-
-enum exit_status {
-    EXIT_ENDED = 0, /* as asked, by a signal */
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_UNREACHABLE = 3, /* the daemon */
-};
 
 enum { STOP_SIGNAL_COUNT = 3 };
 

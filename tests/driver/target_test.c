@@ -115,6 +115,8 @@ static void a_url_without_path_gets_the_tunnels(void **state)
     url_is("WS://h", false, "h", 80, PATH);
     url_is("wss://h", true, "h", 443, PATH);
     url_is("ws://[::1]:1", false, "::1", 1, PATH);
+    url_is("http://h", false, "h", 80, PATH);
+    url_is("HTTPS://h", true, "h", 443, PATH);
     url_is("ws://h?a=b", false, "h", 80, "/api/v1/tunnel/connect?a=b");
     url_is("ws://h/?a=b", false, "h", 80, "/api/v1/tunnel/connect?a=b");
 }
@@ -129,7 +131,7 @@ static void a_urls_own_path_is_kept(void **state)
 static void what_is_no_url_of_a_daemon_is_refused(void **state)
 {
     static const char *const NOT_URLS[] = {
-        "",          "h:1",          "http://h:1", "ws:/h",     "ws://",       "ws://:80",
+        "",          "h:1",          "ftp://h:1",  "ws:/h",     "ws://",       "ws://:80",
         "ws://h:",   "ws://h:0",     "ws://h:x",   "ws://h:1x", "ws://::1:1",  "ws://u:p@h",
         "ws://h/ x", "ws://h/\r\nx", "ws://h/#f",  "ws://h#f",  "ws://h/\xff",
     };

@@ -1,0 +1,35 @@
+/* Standard output as a terminal: how wide it is, whether it may be adorned, and a screen that is drawn in place. */
+#ifndef HOODY_DRIVER_TERMINAL_H
+#define HOODY_DRIVER_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <termios.h>
+
+struct terminal_size {
+    size_t columns; /* 0: standard output is no terminal */
+    size_t rows;
+};
+
+struct terminal_size terminal_size(void);
+/* A terminal that knows escape sequences, and nobody said NO_COLOR (no-color.org). */
+bool terminal_may_be_adorned(void);
+/* A screen can be drawn in place. */
+bool terminal_has_screen(void);
+
+/* Zero-initialise it. */
+struct terminal_screen {
+    bool is_entered;
+    bool has_keys; /* standard input is a terminal: its keys come one by one, and are not echoed */
+    struct termios before;
+};
+
+/* To the screen beside the one the shell is on, without a cursor. */
+void terminal_screen_enter(struct terminal_screen *screen);
+/* Everything as it was; also when it was not entered. */
+void terminal_screen_leave(struct terminal_screen *screen);
+/* Draws `text` over what was there; lines that are too many are left out, what is too wide of one is, too. false: the
+ * terminal is gone. */
+bool terminal_screen_draw(const struct terminal_screen *screen, const char *text);
+
+#endif
