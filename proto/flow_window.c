@@ -23,6 +23,12 @@ bool send_window_grow(struct send_window *window, uint32_t increment)
     return true;
 }
 
+uint32_t receive_window_threshold(uint32_t size, uint32_t share)
+{
+    uint32_t spare = size > FLOW_WINDOW_UNIT ? size - FLOW_WINDOW_UNIT : 0;
+    return spare + 1 < size / share ? spare + 1 : size / share;
+}
+
 void receive_window_init(struct receive_window *window, uint32_t size, uint32_t threshold)
 {
     check(size <= FLOW_WINDOW_MAX);

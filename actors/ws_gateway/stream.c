@@ -96,7 +96,8 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     stream->visitor = visitor;
     stream->open_payload = open_payload;
     send_window_init(&stream->send, session->stream_window);
-    receive_window_init(&stream->receive, session->stream_window, session->stream_window / STREAM_REFILL_SHARE);
+    receive_window_init(&stream->receive, session->stream_window,
+                        receive_window_threshold(session->stream_window, STREAM_REFILL_SHARE));
     stream_order_begin(stream);
     tunnel_session_add_stream(session, stream);
     return stream;

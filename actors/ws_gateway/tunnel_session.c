@@ -52,7 +52,8 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
     session->max_streams = opened->max_streams;
     session->next_stream_id = FIRST_STREAM_ID;
     send_window_init(&session->send, opened->session_window);
-    receive_window_init(&session->receive, opened->session_window, opened->session_window / SESSION_REFILL_SHARE);
+    receive_window_init(&session->receive, opened->session_window,
+                        receive_window_threshold(opened->session_window, SESSION_REFILL_SHARE));
     TAILQ_INIT(&session->all);
     session->streams = id_table_new();
     session->scratch = evbuffer_new();

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define FLOW_WINDOW_MAX  INT64_C(2147483647) /* 2^31-1: what grants may add up to */
-#define FLOW_WINDOW_UNIT 65536               /* windows are multiples of it */
+#define FLOW_WINDOW_UNIT 65536               /* windows are multiples of it; the most that a DATA frame takes */
 
 /* What we may send. */
 struct send_window {
@@ -30,6 +30,9 @@ struct receive_window {
     int64_t lent;      /* part of size, to be withheld again one day */
     int64_t withheld;  /* still to be kept back from grants */
 };
+/* For grants of 1/share of a window. Of a small window they come sooner: drivers wait until there is credit for a whole
+ * frame, and what is consumed but not granted back must leave room for one. size >= share. */
+uint32_t receive_window_threshold(uint32_t size, uint32_t share);
 /* size <= 2^31-1, 1 <= threshold <= size. */
 void receive_window_init(struct receive_window *window, uint32_t size, uint32_t threshold);
 /* DATA of `bytes` came. false: more than granted, a flow control error; nothing changed. */

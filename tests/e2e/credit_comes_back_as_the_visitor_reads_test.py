@@ -71,6 +71,25 @@ def what_is_read_comes_back_in_time():
             assert sender.granted[stream] <= sent and sender.granted[0] <= sent, "more than was consumed"
 
 
+def who_waits_for_a_whole_frames_credit_gets_it():
+    """As drivers do, with the smallest windows that can be asked for."""
+    for flags, window, session in (
+        (("--stream-window", "64KiB"), 64 * KIB, 16384 * KIB),
+        (("--session-window", "64KiB"), 1024 * KIB, 64 * KIB),
+    ):
+        with bound_port(*flags) as (_, driver, port), Visitor(port) as visitor:
+            stream = asks(driver, visitor)
+            sender = Sender(driver, session)
+            sender.open(stream, window)
+            driver.send(response_head(stream, headers=[["content-length", str(1000 + 8 * 64 * KIB)]]))
+            visitor.receive_head()
+            for block in (b"x" * 1000, *[b"y" * 64 * KIB] * 8):
+                while not sender.may(stream, len(block)):
+                    sender.receive_grant()
+                sender.send(stream, block)
+                assert visitor.receive(len(block)) == block
+
+
 def what_is_not_read_does_not_come_back():
     total = 64 << 20
     with bound_port(*FLAGS) as (_, driver, port), Visitor(port, receive_buffer=16 * KIB) as visitor:
@@ -179,6 +198,7 @@ def empty_data_costs_nothing():
 
 run(
     what_is_read_comes_back_in_time,
+    who_waits_for_a_whole_frames_credit_gets_it,
     what_is_not_read_does_not_come_back,
     beyond_the_stream_window_is_reset_3,
     beyond_the_session_window_is_goaway_3,

@@ -218,6 +218,20 @@ static void test_both_ends_agree_whatever_the_schedule(void **state)
     assert_true(sent > (uint64_t)SIZE * 100);
 }
 
+static void test_small_windows_are_granted_back_sooner(void **state)
+{
+    (void)state;
+    enum { UNIT = FLOW_WINDOW_UNIT };
+    assert_int_equal(receive_window_threshold(16 * UNIT, 4), 4 * UNIT);
+    assert_int_equal(receive_window_threshold(UNIT, 4), 1);
+    for (uint32_t units = 1; units <= 16384; units++)
+        for (uint32_t share = 4; share <= 16; share += 12) {
+            uint32_t size = units * UNIT, threshold = receive_window_threshold(size, share);
+            assert_true(threshold >= 1 && threshold <= size / share);
+            assert_true(size - (threshold - 1) >= UNIT); /* a whole frame fits when the rest is granted */
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_lending_never_passes_the_limit),
         cmocka_unit_test(test_withheld_bytes_are_kept_back_from_later_grants),
         cmocka_unit_test(test_withholding_takes_what_waits_first),
+        cmocka_unit_test(test_small_windows_are_granted_back_sooner),
         cmocka_unit_test(test_both_ends_agree_whatever_the_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
