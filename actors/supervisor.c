@@ -16,8 +16,9 @@
 
 enum {
     PING_INTERVAL_MS = 5000,
-    SILENCE_MAX_MS = 15000, /* an actor that answered no ping for so long gets a line in the log */
-    DRAIN_SLACK_MS = 2000,  /* what `drained` may come later than the streams' time is up */
+    SILENCE_MAX_MS = 15000,      /* an actor that answered no ping for so long gets a line in the log */
+    EXIT_STATUS_OF_SIGNAL = 128, /* as shells count */
+    DRAIN_SLACK_MS = 2000,       /* what `drained` may come later than the streams' time is up */
 };
 
 /* A running actor. */
@@ -92,6 +93,27 @@ static void on_drained(struct supervisor *self, const struct message_drained *dr
     finish(self, EXIT_SUCCESS);
 }
 
+/* The kernel spares process 1 of a container every signal that has no handler. */
+static void on_second_signal(int number)
+{
+    (void)raise(number); /* the handler is used up: this is the end, but for process 1 */
+    _exit(EXIT_STATUS_OF_SIGNAL + number);
+}
+
+/* The next one ends us, whatever this thread waits for then. */
+static void let_next_signal_kill(void)
+{
+    sigset_t signals;
+    struct sigaction action = {.sa_handler = on_second_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 static void on_signal(struct supervisor *self, uint64_t now_ms)
 {
     struct signalfd_siginfo info;
@@ -107,11 +129,7 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
     uint64_t timeout_ms = self->options->drain_timeout;
     log_info(&self->logger, "stopping", log_text("signal", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"),
              log_number("timeout_ms", timeout_ms));
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* the next one kills, whatever this thread waits for then */
+    let_next_signal_kill();
     mailbox_send(self->mailbox, MESSAGE_OF(drain, .timeout_ms = timeout_ms));
     self->phase = PHASE_DRAINING;
     self->drain_until_ms = now_ms + timeout_ms + DRAIN_SLACK_MS;

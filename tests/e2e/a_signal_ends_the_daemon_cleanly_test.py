@@ -1,9 +1,27 @@
 """SIGTERM and SIGINT: nobody new, running streams get their time, drivers GOAWAY(0) and 1001 last, exit 0 (section 7)."""
 
 import json
+import os
 import signal
+import subprocess
+import tempfile
 
-from harness import EOF, GOAWAY, Daemon, RawDriver, Visitor, connect, data, frame, response_head, run, wait_until
+from harness import (
+    BIN,
+    EOF,
+    GOAWAY,
+    PATIENCE,
+    Daemon,
+    RawDriver,
+    Visitor,
+    connect,
+    data,
+    frame,
+    free_port,
+    response_head,
+    run,
+    wait_until,
+)
 
 GOODBYE = {"code": 0, "message": "kit is shutting down", "lastStreamId": 0, "retryAfterMs": 0}
 
@@ -129,6 +147,43 @@ def a_second_signal_ends_it_at_once():
     daemon.check_sanitizers()
 
 
+def also_as_process_1():
+    """Of a container, where the kernel ignores signals that nobody handles."""
+    program = os.path.join(BIN, "hoody-tunneld")
+    enter = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--"]
+    if subprocess.run([*enter, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        print("     also_as_process_1: no namespaces here")
+        return
+    port = free_port()
+    with tempfile.TemporaryFile() as log:
+        arguments = ["--listen", f"127.0.0.1:{port}", "--drain-timeout", "1h"]
+        outside = subprocess.Popen([*enter, program, *arguments], stderr=log)
+        try:
+            children = f"/proc/{outside.pid}/task/{outside.pid}/children"
+            daemon = wait_until(lambda: open(children, encoding="ascii").read().split(), "it is forked")
+            wait_until(lambda: is_open(port), "the daemon listens")
+            with RawDriver(connect(port)) as driver, RawDriver(connect(port)) as idle:
+                with Visitor(driver.bind()["containerPort"]) as visitor:
+                    visitor.ask()
+                    driver.expect_stream()
+                    os.kill(int(daemon[0]), signal.SIGTERM)
+                    expect_goodbye(idle)
+                    os.kill(int(daemon[0]), signal.SIGTERM)
+                    assert outside.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
+                    visitor.expect_abort_or_502()
+        finally:
+            outside.kill()
+            outside.wait()
+
+
+def is_open(port):
+    try:
+        connect(port).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
 def the_port_is_free_afterwards():
     with Daemon() as daemon:
         port = daemon.port
@@ -150,5 +205,6 @@ run(
     streams_that_outlast_the_drain_are_aborted,
     no_drain_at_all,
     a_second_signal_ends_it_at_once,
+    also_as_process_1,
     the_port_is_free_afterwards,
 )
