@@ -1,6 +1,7 @@
 /* hoody-tunneld: what the process needs before its actors, and the list of them. */
 #include <errno.h>
 #include <event2/buffer.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,15 @@ static const struct supervised actors[] = {
     {.actor = ACTOR_admin_http, .run = actor_thread, .spec = &admin_http_actor},
     {.actor = ACTOR_ws_gateway, .run = ws_gateway_actor},
 };
+
+/* Whoever starts us may have closed them: the log must not go to what is opened in their place. */
+static bool open_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* the lowest that is free */
+            return false;
+    return true;
+}
 
 static int print_help(void)
 {
@@ -99,6 +109,8 @@ int main(int argc, char *argv[])
     struct options options;
     char error[ERROR_MAX];
     int status = EXIT_FAILURE;
+    if (!open_standard_descriptors())
+        return EXIT_FAILURE;
     switch (options_read(&options, argc, argv, environ, error, sizeof error)) {
     case OPTIONS_OK:
         status = run(&options);
@@ -107,8 +119,7 @@ int main(int argc, char *argv[])
         status = print_help();
         break;
     case OPTIONS_VERSION:
-        printf("hoody-tunneld " HOODY_VERSION "\n");
-        status = EXIT_SUCCESS;
+        status = printf("hoody-tunneld " HOODY_VERSION "\n") > 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         break;
     case OPTIONS_BAD:
         fprintf(stderr, "hoody-tunneld: %s\n", error);
