@@ -134,6 +134,17 @@ static bool on_bind_revoked(struct session_socket *socket, uint32_t id, struct s
     return true;
 }
 
+static bool on_connection_lost(struct session_socket *socket, uint32_t id, struct span payload,
+                               struct frame_error *ret_error)
+{
+    (void)id;
+    struct connection_lost said = {0};
+    const char *why = "CONNECTION_LOST is not JSON";
+    if (connection_lost_decode(payload, &said, &why) != PAYLOAD_OK)
+        return broke(ret_error, why);
+    return session_pool_hear_lost(socket->session, &said, ret_error);
+}
+
 static bool on_goaway(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
     (void)id;
@@ -312,6 +323,7 @@ static frame_handler *handler_of(uint8_t type)
         [FRAME_PING] = on_ping,
         [FRAME_GOAWAY] = on_goaway,
         [FRAME_BIND_REVOKED] = on_bind_revoked,
+        [FRAME_CONNECTION_LOST] = on_connection_lost,
     };
     return type < sizeof HANDLERS / sizeof *HANDLERS ? HANDLERS[type] : NULL;
 }
@@ -335,6 +347,8 @@ static bool handle_frame(struct session_socket *socket, struct frame_header head
     const char *haste = find_haste(socket, header.type);
     if (haste != NULL)
         return broke(ret_error, haste);
+    if (header.type == FRAME_DATA)
+        socket->data_received += header.length;
     if (header.type == FRAME_DATA)
         return stream_table_on_data(&socket->session->streams, header.stream, message, header.length, ret_error);
     frame_handler *handler = handler_of(header.type);

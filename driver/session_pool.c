@@ -68,12 +68,26 @@ static void report(struct session *session, const char *why)
 
 /* ---- one socket ---- */
 
+/* Session credit of what was on its way must not be lost with it. */
+static void tell_lost(struct session_socket *socket)
+{
+    struct session *session = socket->session;
+    struct connection_lost word = {.data_bytes = tunnel_connection_outbox(socket->connection)->batch.data_bytes};
+    if (session->state != SESSION_LIVE)
+        return;
+    memcpy(word.nonce, socket->nonce, sizeof word.nonce);
+    lost_credit_note(&session->pool.lost, socket->nonce, socket->data_received);
+    session_say(session, FRAME_CONNECTION_LOST, connection_lost_encode(&word));
+}
+
 /* It is no more, whatever it was; its streams go with it. */
 static void drop_socket(struct session_socket *socket)
 {
     struct session *session = socket->session;
     if (socket->state == SOCKET_ATTACHED)
         stream_table_lose(&session->streams, tunnel_connection_outbox(socket->connection));
+    if (socket->state == SOCKET_ATTACHED || socket->state == SOCKET_JOINING)
+        tell_lost(socket);
     tunnel_connection_destroy(&socket->connection);
     evtimer_del(socket->deadline);
     socket->state = SOCKET_ABSENT;
@@ -132,6 +146,7 @@ static void open_socket(struct session_socket *socket, const struct join_ticket 
 {
     struct session *session = socket->session;
     memcpy(socket->nonce, ticket->nonce, sizeof socket->nonce);
+    socket->data_received = 0;
     socket->state = SOCKET_OPENING;
     set_timer(socket->deadline, POOL_JOIN_TIMEOUT_MS);
     socket->connection = tunnel_connection_new(session->loop, session->url, session->daemon, SUBPROTOCOL_V2_NAME,
@@ -153,7 +168,40 @@ void session_pool_refused(struct session_socket *socket, const struct join_err *
     if (strcmp(err->code, "UNKNOWN_SESSION") == 0)
         socket->session->pool.failures = POOL_FAILURES_MANY;
     snprintf(why, sizeof why, "%s (%s)", err->message, err->code);
+    socket->state = SOCKET_OPENING; /* it was never in: there is nothing to tell of it */
     fail_socket(socket, why);
+}
+
+/* The daemon may know of a loss before we do. */
+static void fail_named(struct session *session, const char *nonce)
+{
+    for (uint32_t i = 1; i < session->pool.granted; i++) {
+        struct session_socket *socket = &session->sockets[i];
+        bool is_in_use = socket->state == SOCKET_ATTACHED || socket->state == SOCKET_JOINING;
+        if (is_in_use && strcmp(socket->nonce, nonce) == 0)
+            fail_socket(socket, "the daemon has lost it");
+    }
+}
+
+bool session_pool_hear_lost(struct session *session, const struct connection_lost *said, struct frame_error *ret_error)
+{
+    uint64_t bytes = 0;
+    fail_named(session, said->nonce);
+    switch (lost_credit_settle(&session->pool.lost, said, &bytes)) {
+    case LOST_CREDIT_UNKNOWN:
+        return true;
+    case LOST_CREDIT_ABSURD:
+        *ret_error = (struct frame_error){CODE_PROTOCOL_ERROR, "CONNECTION_LOST tells of less than has come"};
+        return false;
+    case LOST_CREDIT_FOUND:
+        break;
+    }
+    if (bytes > UINT32_MAX || !receive_window_take(&session->streams.receive, (uint32_t)bytes)) {
+        *ret_error = (struct frame_error){CODE_FLOW_CONTROL, "more DATA was lost than the session's window"};
+        return false;
+    }
+    stream_table_consumed(&session->streams, (size_t)bytes);
+    return true;
 }
 
 /* ---- all of them ---- */

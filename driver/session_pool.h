@@ -4,19 +4,23 @@
 #ifndef HOODY_DRIVER_SESSION_POOL_H
 #define HOODY_DRIVER_SESSION_POOL_H
 
+#include "lost_credit.h"
 #include "session_payloads.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct event;
+struct frame_error;
 struct session;
 struct session_socket;
 
 struct session_pool {
-    uint32_t granted;    /* sockets, the primary included */
-    unsigned failures;   /* in a row: how long the next try waits */
-    bool was_complete;   /* all stood, and people know */
-    struct event *timer; /* tickets are asked for when it fires */
+    struct lost_credit lost; /* of sockets that the daemon has not told us of */
+    uint32_t granted;        /* sockets, the primary included */
+    unsigned failures;       /* in a row: how long the next try waits */
+    bool was_complete;       /* all stood, and people know */
+    struct event *timer;     /* tickets are asked for when it fires */
 };
 
 enum {
@@ -35,6 +39,8 @@ void session_pool_done(struct session *session);
 
 /* REISSUE_JOIN_TICKETS came: joins whatever is missing. Tickets for others are left alone. */
 void session_pool_take_tickets(struct session *session, const struct join_ticket *tickets, size_t count);
+/* CONNECTION_LOST came: the daemon's word on what it had sent on a socket. false: it makes no sense. */
+bool session_pool_hear_lost(struct session *session, const struct connection_lost *said, struct frame_error *ret_error);
 /* JOIN_OK and JOIN_ERR came. */
 void session_pool_joined(struct session_socket *socket);
 void session_pool_refused(struct session_socket *socket, const struct join_err *err);

@@ -47,6 +47,7 @@ struct session_socket {
     char nonce[sizeof((struct join_ticket *)NULL)->nonce]; /* of a secondary's ticket */
     struct event *deadline;                                /* of a secondary's JOIN_OK */
     int64_t attached_ms;                                   /* when; monotonic */
+    uint64_t data_received;                                /* bytes of DATA payload */
 };
 
 struct session {

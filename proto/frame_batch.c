@@ -43,6 +43,8 @@ static void add_header(struct frame_batch *batch, enum frame_type type, uint32_t
                         bytes);
     check(evbuffer_add(batch->message, bytes, sizeof bytes) == 0);
     batch->frames++;
+    if (type == FRAME_DATA)
+        batch->data_bytes += length;
 }
 
 void frame_batch_add(struct frame_batch *batch, enum frame_type type, uint32_t stream, struct span payload)

@@ -101,8 +101,9 @@ static void refuse_join(struct session_manager *self, const struct message_join_
 }
 
 static void accept_join(struct session_manager *self, const struct message_join_session *ask, struct session *session,
-                        uint32_t index)
+                        const struct join *join)
 {
+    uint32_t index = join->index;
     session_table_attach(self->table, session, index);
     self->joined++;
     log_info(&self->log, "connection-joined", log_session(&session->id), log_connection(ask->connection),
@@ -111,7 +112,8 @@ static void accept_join(struct session_manager *self, const struct message_join_
     check(payload != NULL);
     mailbox_send(self->mailbox,
                  MESSAGE_OF(session_joined, .shard = ask->shard, .connection = ask->connection,
-                            .primary = session->link.connection, .index = index, .join_ok = span_of_string(payload)));
+                            .primary = session->link.connection, .index = index, .nonce = join->nonce,
+                            .join_ok = span_of_string(payload)));
     free(payload);
     say_shards(self, session);
 }
@@ -134,7 +136,7 @@ static void judge_join(struct session_manager *self, const struct message_join_s
     enum join_verdict verdict = join_seats_take(&session->seats, join->index, join->nonce, ask->connection, now_ms);
     switch (verdict) {
     case JOIN_ACCEPTED:
-        accept_join(self, ask, session, join->index);
+        accept_join(self, ask, session, join);
         return;
     case JOIN_INDEX_IN_USE:
     case JOIN_BAD_TICKET:

@@ -468,6 +468,7 @@ void driver_connection_joined(struct driver_connection *connection, struct drive
     }
     connection->session = primary->session;
     connection->index = joined->index;
+    (void)snprintf(connection->nonce, sizeof connection->nonce, "%s", joined->nonce);
     tunnel_session_attach(connection->session, connection);
     let_in(connection, FRAME_JOIN_OK, joined->join_ok);
     bufferevent_enable(connection->socket, EV_READ);

@@ -41,6 +41,8 @@ struct driver_connection {
     struct event *deadline;         /* HELLO timeout, later the close timeout */
     struct tunnel_session *session; /* while live */
     uint32_t index;                 /* in the session; 0: the primary, which owns it */
+    char nonce[JOIN_NONCE_MAX + 1]; /* of a secondary's JOIN */
+    uint64_t data_received;         /* bytes of DATA payload */
     TAILQ_HEAD(, stream) ready; /* its streams that have something to send and credit of their own; they take turns */
     struct barriers barriers;
     uint64_t last_heard_ms;

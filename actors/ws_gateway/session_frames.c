@@ -62,6 +62,16 @@ static void on_reissue_join_tickets(struct tunnel_session *session, struct span 
         connection, MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard, .connection = {connection->id}));
 }
 
+static void on_connection_lost(struct tunnel_session *session, struct span payload)
+{
+    struct connection_lost said = {0};
+    const char *why = NULL;
+    if (connection_lost_decode(payload, &said, &why) != PAYLOAD_OK)
+        driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, why ? why : "CONNECTION_LOST is no JSON object");
+    else
+        tunnel_session_hear_lost(session, &said);
+}
+
 static void on_reset(struct tunnel_session *session, struct stream *stream, struct span payload)
 {
     if (!stream)
@@ -141,12 +151,14 @@ void tunnel_session_discard(struct tunnel_session *session, struct evbuffer *fra
 }
 
 /* Takes credit for DATA. false: there is none, and the session or the stream is over, or nobody is there to get it. */
-static bool take_credit(struct tunnel_session *session, struct stream *stream, struct frame_header header)
+static bool take_credit(struct driver_connection *connection, struct stream *stream, struct frame_header header)
 {
+    struct tunnel_session *session = connection->session;
     if (!receive_window_take(&session->receive, header.length)) {
         driver_connection_fail(session->primary, CODE_FLOW_CONTROL, "more DATA than the session's window");
         return false;
     }
+    connection->data_received += header.length;
     if (stream && header.length > 0 && stream_take_window(stream, header.length))
         return true;
     tunnel_session_consumed(session, header.length);
@@ -159,7 +171,7 @@ static void on_ordered_frame(struct tunnel_session *session, struct driver_conne
 {
     struct stream *stream = id_table_find(session->streams, header.stream);
     const char *why = NULL;
-    if (header.type == FRAME_DATA && !take_credit(session, stream, header)) {
+    if (header.type == FRAME_DATA && !take_credit(connection, stream, header)) {
         evbuffer_drain(message, header.length);
     } else if (!stream) {
         if (header.type == FRAME_STREAM_RESPONSE_HEAD)
@@ -222,6 +234,9 @@ static void on_other_frame(struct tunnel_session *session, struct driver_connect
         break;
     case FRAME_PONG:
         break; /* that a frame came is all it says */
+    case FRAME_CONNECTION_LOST:
+        on_connection_lost(session, payload);
+        break;
     case FRAME_GOAWAY:
         on_goaway(session);
         break;

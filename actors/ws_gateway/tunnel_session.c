@@ -49,6 +49,7 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
     session->driver = (enum driver_kind)opened->driver;
     session->id = opened->session;
     session->stream_window = opened->stream_window;
+    session->session_window = opened->session_window;
     session->max_streams = opened->max_streams;
     session->next_stream_id = FIRST_STREAM_ID;
     send_window_init(&session->send, opened->session_window);
@@ -82,60 +83,6 @@ void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_co
             driver_connection_dismiss(session->connections[i], close_code, reason);
     event_del(session->grace);
     gateway_bury(session->gateway, session, bury_session);
-}
-
-/* ---- connections ---- */
-
-void tunnel_session_attach(struct tunnel_session *session, struct driver_connection *connection)
-{
-    check(connection->index > 0 && connection->index < CONNECTIONS_MAX && !session->connections[connection->index]);
-    session->connections[connection->index] = connection;
-}
-
-static void judge_streams(struct tunnel_session *session, const struct driver_connection *lost, bool said_goodbye)
-{
-    struct stream *next = NULL;
-    for (struct stream *stream = TAILQ_FIRST(&session->all); stream; stream = next) {
-        next = TAILQ_NEXT(stream, session_link);
-        switch (stream_order_lose(stream, lost, said_goodbye)) {
-        case STREAM_UNTOUCHED:
-            break;
-        case STREAM_MOVES:
-            stream_move(stream, session->primary);
-            break;
-        case STREAM_IS_LOST:
-            if (stream->connection == lost)
-                stream_move(stream, session->primary); /* where the reset goes */
-            stream_refuse(stream, CODE_CANCEL, "the stream's connection was lost");
-            break;
-        }
-    }
-}
-
-void tunnel_session_detach(struct tunnel_session *session, struct driver_connection *connection, bool said_goodbye)
-{
-    session->connections[connection->index] = NULL;
-    judge_streams(session, connection, said_goodbye);
-    barriers_lift(connection);
-    tunnel_session_note_passed(session);
-}
-
-struct driver_connection *tunnel_session_next_connection(struct tunnel_session *session)
-{
-    struct driver_connection *best = session->primary;
-    size_t fewest = SIZE_MAX;
-    unsigned found = 0;
-    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-        unsigned index = (session->turn + i) % CONNECTIONS_MAX;
-        struct driver_connection *connection = session->connections[index];
-        if (!connection || driver_connection_queued(connection) >= fewest)
-            continue;
-        best = connection;
-        fewest = driver_connection_queued(connection);
-        found = index;
-    }
-    session->turn = (found + 1) % CONNECTIONS_MAX;
-    return best;
 }
 
 /* ---- streams ---- */

@@ -4,6 +4,7 @@
 #define HOODY_ACTORS_TUNNEL_SESSION_H
 
 #include "gateway.h"
+#include "lost_credit.h"
 #include "message.h"
 #include "session_payloads.h"
 #include "stream.h"
@@ -28,6 +29,9 @@ struct tunnel_session {
     uint32_t max_streams;
     struct send_window send;
     struct receive_window receive;
+    struct lost_credit lost;   /* of connections that our driver has not told us of */
+    uint32_t session_window;   /* bytes, both directions */
+    uint32_t granted_on_trust; /* bytes, to a driver that cannot tell us what was lost */
 
     uint64_t next_stream_id;
     uint64_t streams_opened;
@@ -57,6 +61,8 @@ void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_co
 /* A secondary connection enters, and leaves; `said_goodbye`: with a close frame. */
 void tunnel_session_attach(struct tunnel_session *session, struct driver_connection *connection);
 void tunnel_session_detach(struct tunnel_session *session, struct driver_connection *connection, bool said_goodbye);
+/* CONNECTION_LOST: the driver's word on what it had sent on a secondary. */
+void tunnel_session_hear_lost(struct tunnel_session *session, const struct connection_lost *said);
 /* Where the next stream goes: the fewest bytes queued, ties in turn. */
 struct driver_connection *tunnel_session_next_connection(struct tunnel_session *session);
 

@@ -13,6 +13,7 @@ struct frame_batch {
     struct evbuffer *out;     /* sealed messages go here; borrowed */
     struct evbuffer *message; /* the open message's frames; owned */
     unsigned frames;          /* in the open message */
+    uint64_t data_bytes;      /* of DATA payload, ever added */
 };
 
 /* `out` must outlive the batch. false: out of memory. */

@@ -38,9 +38,10 @@ enum driver_kind {
 };
 enum driver_kind hello_driver_kind(const struct hello *hello);
 
+enum { JOIN_NONCE_MAX = 64 };
 struct join_ticket {
     uint32_t index;
-    char nonce[65];
+    char nonce[JOIN_NONCE_MAX + 1];
     uint64_t expires_ms; /* a lifetime from now */
 };
 struct resumed_bind {
@@ -106,6 +107,14 @@ void reissue_join_tickets_done(struct reissue_join_tickets *reissue);
 char *reissue_join_tickets_encode(const struct reissue_join_tickets *reissue);
 enum payload_verdict reissue_join_tickets_decode(struct span json, struct reissue_join_tickets *ret_reissue,
                                                  const char **ret_why);
+
+/* Ours: what the sender had sent on a secondary connection that is gone (lost_credit.h). */
+struct connection_lost {
+    char nonce[JOIN_NONCE_MAX + 1]; /* of the JOIN that it came with */
+    uint64_t data_bytes;            /* of DATA payload, to the last frame handed to it; below 2^63 */
+};
+char *connection_lost_encode(const struct connection_lost *lost);
+enum payload_verdict connection_lost_decode(struct span json, struct connection_lost *ret_lost, const char **ret_why);
 
 enum bind_kind { BIND_KIND_HTTP, BIND_KIND_TCP, BIND_KIND_OTHER };
 enum bind_mode { BIND_MODE_EXPOSE, BIND_MODE_PULL, BIND_MODE_OTHER };

@@ -58,6 +58,24 @@ static void reissue(struct stage *stage, const char *tickets)
     stage_send(stage);
 }
 
+/* The driver tells on the primary of a socket that is gone, and what it had sent there. */
+static void hear_lost(struct stage *stage, const char *nonce, unsigned data_bytes)
+{
+    char json[256];
+    stage_on(stage, 0);
+    snprintf(json, sizeof json, "{\"nonce\":\"%s\",\"dataBytes\":%u}", nonce, data_bytes);
+    stage_hear_text(stage, FRAME_CONNECTION_LOST, 0, json);
+}
+
+static void say_lost(struct stage *stage, const char *nonce, unsigned long data_bytes)
+{
+    char json[256];
+    stage_on(stage, 0);
+    snprintf(json, sizeof json, "{\"nonce\":\"%s\",\"dataBytes\":%lu}", nonce, data_bytes);
+    stage_say(stage, FRAME_CONNECTION_LOST, 0, json);
+    stage_send(stage);
+}
+
 /* Primary and one secondary stand; the kit is on the secondary. */
 static void establish_two(struct stage *stage)
 {
@@ -215,6 +233,7 @@ static void a_lost_socket_takes_its_streams_along_and_no_others(void **state)
     assert_int_equal(stage->attached, 1);
     stage_on(stage, 0);
     stage_hear_reset(stage, 2, CODE_CANCEL, "was lost");
+    hear_lost(stage, "abc", 0);
     stage_hear(stage, FRAME_REISSUE_JOIN_TICKETS, 0);
     stage_service_say(stage, 1, "HTTP/1.1 204 No Content\r\n\r\n");
     stage_hear(stage, FRAME_STREAM_RESPONSE_HEAD, 4);
@@ -233,7 +252,7 @@ static void a_lost_socket_gives_its_held_credit_back(void **state)
     stage_service_hear(stage, 0, "GET /ws");
     stage_on(stage, 0);
     uint32_t granted = 0;
-    for (int i = 0; i < 3; i++) { /* RESET, WINDOW and the ask, in whatever order */
+    for (int i = 0; i < 4; i++) { /* RESET, WINDOW, CONNECTION_LOST and the ask, in whatever order */
         const struct heard *heard = stage_hear_any(stage);
         if (heard->type == FRAME_WINDOW && heard->stream == 0)
             granted += frame_window_decode((const uint8_t *)heard->payload);
@@ -246,6 +265,7 @@ static void a_lost_socket_is_joined_anew_at_once_with_a_fresh_ticket(void **stat
     struct stage *stage = *state;
     establish_two(stage);
     stage_drop_kit(stage, false);
+    hear_lost(stage, "abc", 0);
     reissue(stage, TICKET(1, "fresh"));
     let_in(stage, 2, 1, "fresh");
     assert_int_equal(stage->attached, 2);
@@ -257,6 +277,7 @@ static void a_socket_that_the_kit_closes_is_joined_anew(void **state)
     struct stage *stage = *state;
     establish_two(stage);
     websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_GOING_AWAY, "", bufferevent_get_output(stage->kit->bev));
+    hear_lost(stage, "abc", 0);
     reissue(stage, TICKET(1, "fresh"));
     let_in(stage, 2, 1, "fresh");
 }
@@ -266,6 +287,7 @@ static void an_index_that_is_not_free_yet_is_asked_for_again(void **state)
     struct stage *stage = *state;
     establish_two(stage);
     stage_drop_kit(stage, false);
+    hear_lost(stage, "abc", 0);
     reissue(stage, "");
     reissue(stage, "");
     reissue(stage, TICKET(1, "at last"));
@@ -401,8 +423,79 @@ static void a_goaway_before_join_ok_means_that_socket_alone(void **state)
     stage_hear_nothing(stage);
     stage_on(stage, 1);
     stage_drop_kit(stage, false);
+    hear_lost(stage, "one", 0);
     reissue(stage, TICKET(1, "two"));
     let_in(stage, 2, 1, "two");
+}
+
+/* ---- the credit that was on its way (lost_credit.h) ---- */
+
+static void what_was_sent_on_a_lost_socket_is_told(void **state)
+{
+    struct stage *stage = *state;
+    establish_two(stage);
+    ask(stage, 2, 0);
+    stage_service_say(stage, 0, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfive5");
+    stage_hear(stage, FRAME_STREAM_RESPONSE_HEAD, 2);
+    stage_hear(stage, FRAME_DATA, 2);
+    stage_drop_kit(stage, false);
+    stage_on(stage, 0);
+    stage_hear_reset(stage, 2, CODE_CANCEL, "was lost");
+    hear_lost(stage, "abc", 5);
+}
+
+static void what_never_came_is_given_back(void **state)
+{
+    struct stage *stage = *state;
+    establish_two(stage);
+    stage_drop_kit(stage, false);
+    hear_lost(stage, "abc", 0);
+    stage_hear(stage, FRAME_REISSUE_JOIN_TICKETS, 0);
+    say_lost(stage, "somebody else", 1000);
+    say_lost(stage, "abc", STAGE_SESSION_WINDOW / 2);
+    const struct heard *window = stage_hear(stage, FRAME_WINDOW, 0);
+    assert_int_equal(frame_window_decode((const uint8_t *)window->payload), STAGE_SESSION_WINDOW / 2);
+    say_lost(stage, "abc", STAGE_SESSION_WINDOW / 2); /* once is enough */
+    stage_hear_nothing(stage);
+}
+
+static void a_socket_that_the_kit_has_lost_is_lost(void **state)
+{
+    struct stage *stage = *state;
+    establish_two(stage);
+    say_lost(stage, "abc", 100000);
+    hear_lost(stage, "abc", 0);
+    const struct heard *window = stage_hear(stage, FRAME_WINDOW, 0);
+    assert_int_equal(frame_window_decode((const uint8_t *)window->payload), 100000);
+    reissue(stage, TICKET(1, "fresh"));
+    let_in(stage, 2, 1, "fresh");
+}
+
+static void more_than_the_window_cannot_have_been_lost(void **state)
+{
+    struct stage *stage = *state;
+    establish_two(stage);
+    say_lost(stage, "abc", STAGE_SESSION_WINDOW + 1UL);
+    hear_lost(stage, "abc", 0);
+    const struct heard *goaway = stage_hear(stage, FRAME_GOAWAY, 0);
+    assert_non_null(strstr(goaway->payload, "\"code\":3"));
+}
+
+static void less_than_came_cannot_have_been_sent(void **state)
+{
+    struct stage *stage = *state;
+    establish_two(stage);
+    stage_open_upgrade(stage, 2);
+    stage_say_filler(stage, 2, 10);
+    stage_hear_nothing(stage);
+    say_lost(stage, "abc", 9);
+    for (;;) {
+        const struct heard *heard = stage_hear_any(stage);
+        if (heard->type != FRAME_GOAWAY)
+            continue;
+        assert_non_null(strstr(heard->payload, "less than has come"));
+        return;
+    }
 }
 
 #define POOL_TEST(test) cmocka_unit_test_setup_teardown(test, stage_set_up_several, stage_tear_down)
@@ -422,6 +515,11 @@ int main(void)
         POOL_TEST(a_ping_is_answered_on_its_socket),
         POOL_TEST(a_lost_socket_takes_its_streams_along_and_no_others),
         POOL_TEST(a_lost_socket_gives_its_held_credit_back),
+        POOL_TEST(what_was_sent_on_a_lost_socket_is_told),
+        POOL_TEST(what_never_came_is_given_back),
+        POOL_TEST(a_socket_that_the_kit_has_lost_is_lost),
+        POOL_TEST(more_than_the_window_cannot_have_been_lost),
+        POOL_TEST(less_than_came_cannot_have_been_sent),
         POOL_TEST(a_lost_socket_is_joined_anew_at_once_with_a_fresh_ticket),
         POOL_TEST(a_socket_that_the_kit_closes_is_joined_anew),
         POOL_TEST(an_index_that_is_not_free_yet_is_asked_for_again),

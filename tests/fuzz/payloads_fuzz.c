@@ -204,6 +204,18 @@ static void play_join_ok(struct span json)
     free(text);
 }
 
+static void play_connection_lost(struct span json)
+{
+    struct connection_lost lost = {0}, again = {0};
+    const char *why = NULL;
+    if (!judge(connection_lost_decode(json, &lost, &why), &why))
+        return;
+    char *text = connection_lost_encode(&lost);
+    check(connection_lost_decode(span_of_string(text), &again, &why) == PAYLOAD_OK);
+    check(again.data_bytes == lost.data_bytes && strcmp(again.nonce, lost.nonce) == 0);
+    free(text);
+}
+
 static void play_unbind(struct span json)
 {
     uint32_t bind = 0, again = 0;
@@ -252,6 +264,7 @@ static play_fn *const plays[] = {
     play_bind_revoked,
     play_stream_open,
     play_response_head,
+    play_connection_lost,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

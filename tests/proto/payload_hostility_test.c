@@ -40,6 +40,11 @@ static enum payload_verdict revoked_decode(struct span json, char **ret_reason, 
     return bind_revoked_decode(json, &bind, ret_reason, ret_why);
 }
 
+static void lost_done(struct connection_lost *lost)
+{
+    (void)lost;
+}
+
 static void revoked_done(char **reason)
 {
     free(*reason);
@@ -52,6 +57,7 @@ PROBE(join_ok, uint32_t, join_ok_decode, nothing_done)
 PROBE(join_err, struct join_err, join_err_decode, join_err_done)
 PROBE(shard_map, struct shard_map, shard_map_decode, shard_map_done)
 PROBE(reissue, struct reissue_join_tickets, reissue_join_tickets_decode, reissue_join_tickets_done)
+PROBE(connection_lost, struct connection_lost, connection_lost_decode, lost_done)
 PROBE(bind, struct bind_request, bind_request_decode, bind_request_done)
 PROBE(bind_ok, struct bind_ok, bind_ok_decode, bind_ok_done)
 PROBE(bind_err, struct bind_err, bind_err_decode, bind_err_done)
@@ -82,6 +88,7 @@ static const struct decoder {
     {"join_err", probe_join_err, "{\"code\":\"BAD_TICKET\",\"message\":\"m\"}"},
     {"shard_map", probe_shard_map, "{\"shards\":[{\"index\":0,\"attached\":true}]}"},
     {"reissue", probe_reissue, "{\"joinTickets\":[{\"index\":1,\"nonce\":\"n\",\"expiresMs\":30000}]}"},
+    {"connection_lost", probe_connection_lost, "{\"nonce\":\"n\",\"dataBytes\":7}"},
     {"bind", probe_bind,
      "{\"clientBindRef\":1,\"kind\":\"http\",\"mode\":\"expose\",\"containerPort\":3000,\"label\":\"l\",\"takeover\":"
      "true,"

@@ -373,6 +373,32 @@ static void a_shard_map_is_read_back_as_written(void **state)
     assert_json(shard_map_encode(&map), "{\"shards\":[]}");
 }
 
+static void a_lost_connection_is_named_by_its_nonce(void **state)
+{
+    (void)state;
+    struct connection_lost lost = {.nonce = "abc", .data_bytes = INT64_MAX};
+    const char *json = "{\"nonce\":\"abc\",\"dataBytes\":9223372036854775807}";
+    assert_json(connection_lost_encode(&lost), json);
+    lost = (struct connection_lost){0};
+    ASSERT_DECODES(connection_lost_decode, json, &lost);
+    assert_string_equal(lost.nonce, "abc");
+    assert_true(lost.data_bytes == INT64_MAX);
+    const char *const bad[] = {
+        "{\"dataBytes\":1}",
+        "{\"nonce\":\"abc\"}",
+        "{\"nonce\":\"abc\",\"dataBytes\":-1}",
+        "{\"nonce\":\"abc\",\"dataBytes\":1.5}",
+        "{\"nonce\":7,\"dataBytes\":1}",
+        "{\"nonce\":\"01234567890123456789012345678901234567890123456789012345678901234\",\"dataBytes\":1}",
+    };
+    const char *why = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(connection_lost_decode(span_of_string(bad[i]), &lost, &why), PAYLOAD_INVALID);
+        assert_non_null(why);
+    }
+    assert_string_equal(lost.nonce, "abc"); /* untouched */
+}
+
 static void tickets_are_asked_for_with_an_empty_object(void **state)
 {
     (void)state;
@@ -432,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_join_is_read_back_as_written),
         cmocka_unit_test(the_answers_to_join_are_read_back_as_written),
         cmocka_unit_test(a_shard_map_is_read_back_as_written),
+        cmocka_unit_test(a_lost_connection_is_named_by_its_nonce),
         cmocka_unit_test(tickets_are_asked_for_with_an_empty_object),
         cmocka_unit_test(a_goaway_is_read_back_as_written),
     };

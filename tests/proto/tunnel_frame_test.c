@@ -42,6 +42,7 @@ static const struct {
     {0x21, "PONG", true, true, SESSION, 8, 8},
     {0x30, "GOAWAY", true, true, SESSION, 0, 65536},
     {0x40, "BIND_REVOKED", false, true, SESSION, 0, 65536},
+    {0x41, "CONNECTION_LOST", true, true, SESSION, 0, 65536},
 };
 enum { TABLE_ROWS = sizeof table / sizeof table[0], NO_ROW = TABLE_ROWS };
 
@@ -348,7 +349,7 @@ static void test_frames_may_be_spread_over_many_chains(void **state)
     (void)state;
     struct evbuffer *message = evbuffer_new();
     add_frame(message, FRAME_PING, 0, 8);
-    add_frame(message, 0x41, 3, 100);
+    add_frame(message, 0x42, 3, 100);
     add_frame(message, FRAME_DATA, 0x01020304, 30);
     message = scatter(message);
 
