@@ -110,10 +110,9 @@ static void accept_join(struct session_manager *self, const struct message_join_
              log_number("index", index));
     char *payload = join_ok_encode(index);
     check(payload != NULL);
-    mailbox_send(self->mailbox,
-                 MESSAGE_OF(session_joined, .shard = ask->shard, .connection = ask->connection,
-                            .primary = session->link.connection, .index = index, .nonce = join->nonce,
-                            .join_ok = span_of_string(payload)));
+    mailbox_send(self->mailbox, MESSAGE_OF(session_joined, .shard = ask->shard, .connection = ask->connection,
+                                           .primary = session->link.connection, .index = index, .nonce = join->nonce,
+                                           .join_ok = span_of_string(payload)));
     free(payload);
     say_shards(self, session);
 }
