@@ -275,6 +275,7 @@ def a_third_connection_is_one_too_many():
         session.primary.send(response_head(stream), frame(DATA, stream, b"from the second"))
         session.primary.ping()
         session.secondaries[1].send(frame(DATA, stream, b"from the third"))
+        session.secondaries[1].ping()  # it is there before the second one's pong
         session.secondaries[0].expect_reset(stream, PROTOCOL_ERROR)
         assert visitor.receive_answer()[0] == 502
         session.settle()  # the session lives, and the ping of a stream that is gone harms nobody
