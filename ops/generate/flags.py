@@ -7,11 +7,10 @@ What holds of both lists: an upper-case word of an argument is a placeholder, a 
 import re
 from dataclasses import dataclass, field
 
-from generate.def_lists import Bad, calls_of, kinds_of, read, records_of
+from generate.def_lists import Bad, calls_of, kinds_of, records_of
 
 DAEMON_LIST = "actors/options.def"
 DRIVER_LIST = "driver/options.def"
-DRIVER_SOURCE = "driver/options.c"
 
 # As option_number_print of actors/option_values.c: the largest unit that shows the whole value.
 UNITS = {
@@ -98,21 +97,10 @@ def driver_range(meaning):
     return f"{match.group(1)} to {match.group(2)}" if match else ""
 
 
-def driver_groups():
-    """{name: commands} of `#define NAME (IN(command) | ...)` beside the list."""
-    text = read(DRIVER_LIST) + read(DRIVER_SOURCE)
-    groups = re.findall(r"^#define (\w+) +\(?((?:IN\(\w+\)[ |]*)+)\)?$", text, re.MULTILINE)
-    return {name: re.findall(r"IN\((\w+)\)", commands) for name, commands in groups}
-
-
-def commands_of(option, groups, known):
-    names = []
-    for term in option["commands"].split("|"):
-        one = re.fullmatch(r"IN\((\w+)\)", term)
-        names += [one.group(1)] if one else groups.get(term, [term])
-    unknown = set(names) - set(known)
-    if unknown:
-        raise Bad(f"{DRIVER_LIST}: --{option['name']}: no such command: {', '.join(sorted(unknown))}")
+def commands_of(option, known):
+    names = re.findall(r"IN\((\w+)\)", option["commands"])
+    if not names or set(names) - set(known) or re.sub(r"IN\(\w+\)|\|", "", option["commands"]):
+        raise Bad(f"{DRIVER_LIST}: --{option['name']} is of {option['commands']}: expected IN(command) | IN(command)...")
     return names
 
 
@@ -121,7 +109,7 @@ def driver():
         Command(record["name"], record["argument"], record["summary"], record["example"])
         for record in records_of(DRIVER_LIST, "COMMAND")
     ]
-    kinds, groups = kinds_of(DRIVER_LIST), driver_groups()
+    kinds = kinds_of(DRIVER_LIST)
     flags = []
     for option in records_of(DRIVER_LIST, "OPTION"):
         flags.append(
@@ -132,7 +120,7 @@ def driver():
                 default="" if option["kind"] == "FLAG" else option["initial"],
                 range=driver_range(kinds.get(option["kind"], "")),
                 variable=option["environment"],
-                commands=commands_of(option, groups, [command.name for command in commands]),
+                commands=commands_of(option, [command.name for command in commands]),
             )
         )
     flags += [Flag("help", "how the program, or a command, is used"), Flag("version", "the version")]
