@@ -11,21 +11,34 @@ _hoody_tunnel()
         flag=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case ${COMP_WORDS[1]}:$flag in
-    expose:--url | pull:--url) return 0 ;;
+    expose:--url | pull:--url | list:--url | sessions:--url | bindings:--url | close:--url | health:--url | metrics:--url | top:--url) return 0 ;;
     expose:--port | pull:--port) return 0 ;;
     pull:--host) return 0 ;;
     expose:--host-header) words='preserve rewrite' ;;
     expose:--label | pull:--label) return 0 ;;
     pull:--connect-timeout) return 0 ;;
     expose:--connections | pull:--connections) return 0 ;;
+    close:--grace) return 0 ;;
+    top:--interval) return 0 ;;
+    top:--count) return 0 ;;
+    list:--timeout | sessions:--timeout | bindings:--timeout | close:--timeout | health:--timeout | metrics:--timeout | top:--timeout) return 0 ;;
+    list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
-        1:*) words='expose pull' ;;
+        1:*) words='expose pull list sessions bindings close health metrics top' ;;
         *:expose:-*) words='--url --port --takeover --host-header --label --connections --help --version' ;;
         *:expose:*) return 0 ;;
         *:pull:-*) words='--url --port --host --label --connect-timeout --connections --help --version' ;;
         *:pull:*) return 0 ;;
+        *:list:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
+        *:sessions:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
+        *:bindings:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
+        *:close:-*) words='--url --json --grace --timeout --cacert --insecure --help --version' ;;
+        *:close:*) return 0 ;;
+        *:health:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
+        *:metrics:*) words='--url --timeout --cacert --insecure --help --version' ;;
+        *:top:*) words='--url --interval --count --timeout --cacert --insecure --help --version' ;;
         esac
         ;;
     esac
