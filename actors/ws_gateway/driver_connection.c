@@ -12,8 +12,8 @@
 
 enum {
     HELLO_BYTES_MAX = 4096,
-    OUTPUT_HIGH = 262144,   /* no more DATA beyond: a small request must not wait behind megabytes */
-    OUTPUT_LOW = 65536,     /* more DATA again */
+    OUTPUT_HIGH = 65536,    /* no more DATA beyond: a small request must not wait behind megabytes */
+    OUTPUT_LOW = 32768,     /* more DATA again */
     OUTPUT_FLOOD = 1048576, /* the driver is not read from until it has read: a flood of pings must not pile up pongs */
     OUTPUT_STALLED = 8388608, /* no new streams beyond */
     ASKS_MAX = 64,           /* unanswered BINDs and the like of a session: it is not read from until there are fewer */

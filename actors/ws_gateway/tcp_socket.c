@@ -19,9 +19,9 @@ enum {
     DRIVER_KEEPALIVE_INTERVAL_S = 5,
     DRIVER_KEEPALIVE_PROBES = 3,
     DRIVER_USER_TIMEOUT_MS = 30000,
-    DRIVER_NOTSENT_LOWAT = 131072, /* bytes */
-    LINGER_WRITE_STALL_S = 10,     /* a peer that takes nothing of its last answer for so long is dropped */
-    LINGERING_MAX = 256,           /* sockets at once; beyond, the oldest is closed */
+    DRIVER_NOTSENT_LOWAT = 16384, /* bytes */
+    LINGER_WRITE_STALL_S = 10,    /* a peer that takes nothing of its last answer for so long is dropped */
+    LINGERING_MAX = 256,          /* sockets at once; beyond, the oldest is closed */
 };
 
 static void set_option(evutil_socket_t fd, int level, int name, int value)
