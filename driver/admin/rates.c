@@ -27,7 +27,7 @@ static bool read_sample(struct span line, const char *family, const char *label,
     memcpy(value, rest.data, rest.length);
     value[rest.length] = '\0';
     *ret_value = strtod(value, &end);
-    return *end == '\0' || *end == ' '; /* a time may follow */
+    return end != value && (*end == '\0' || *end == ' '); /* a time may follow */
 }
 
 double metrics_sum(struct span text, const char *family, const char *label)

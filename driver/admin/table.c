@@ -133,7 +133,7 @@ void table_print(const struct table *table, const struct table_look *look, FILE 
     measure(table, look->width, widths);
     if (look->rows_max > 0 && rows + 1 > look->rows_max) /* the titles, and the line about the rest */
         shown = look->rows_max > 2 ? look->rows_max - 2 : 0;
-    if (look->rows_max != 1)
+    if (look->rows_max != 1 || rows == 0)
         print_row(table, widths, NULL, look, out);
     for (size_t i = 0; i < shown; i++)
         print_row(table, widths, table->cells + i * table->column_count, look, out);
