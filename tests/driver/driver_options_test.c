@@ -17,7 +17,7 @@ static char *environment(const char *name)
     return strcmp(name, "HOODY_TUNNEL_URL") == 0 ? (char *)(uintptr_t)environment_url : NULL;
 }
 
-enum { ARGUMENTS_MAX = 12 };
+enum { ARGUMENTS_MAX = 16 };
 
 /* `line` is split at blanks; the options borrow from static memory. */
 static bool parse(const char *line, struct options *options, char error[USAGE_ERROR_BYTES])
@@ -128,6 +128,50 @@ static void times_have_units(void **state)
             fail_msg("'%s' is taken", line);
     }
     error_is("pull 1 --connect-timeout=x", "--connect-timeout must be a time from 1ms to a day, such as 10s, not 'x'");
+}
+
+static void operators_commands_have_flags_of_their_own(void **state)
+{
+    (void)state;
+    static const char *const LINES[] = {"list", "sessions", "bindings", "close S-1", "health", "metrics", "top"};
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        struct options options = parsed(LINES[i]);
+        assert_int_equal(options.command, COMMAND_list + (int)i);
+        assert_string_equal(options.url, "ws://127.0.0.1:7080");
+        assert_int_equal(options.timeout_ms, 5000);
+        assert_string_equal(options.cacert, "");
+        assert_false(options.insecure);
+        assert_false(options.json);
+    }
+    struct options options =
+        parsed("close S-1 --grace 0 --json --timeout 1500ms --cacert a.pem --insecure --url https://h");
+    assert_string_equal(options.argument, "S-1");
+    assert_int_equal(options.grace_ms, 0);
+    assert_true(options.json);
+    assert_int_equal(options.timeout_ms, 1500);
+    assert_string_equal(options.cacert, "a.pem");
+    assert_true(options.insecure);
+    assert_int_equal(parsed("close x").grace_ms, 50);
+    assert_int_equal(parsed("close x --grace 5s").grace_ms, OPTION_GRACE_MAX_MS);
+    options = parsed("top --interval 250ms --count 3");
+    assert_int_equal(options.interval_ms, 250);
+    assert_int_equal(options.count, 3);
+    assert_int_equal(parsed("top").interval_ms, 2000);
+    assert_int_equal(parsed("top").count, 0);
+}
+
+static void what_operators_may_not_say_is_told(void **state)
+{
+    (void)state;
+    error_is("list all", "one argument too many: 'all'");
+    error_is("close", "SESSION is missing");
+    error_is("metrics --json", "unknown flag '--json'");
+    error_is("list --grace 1s", "unknown flag '--grace'");
+    error_is("close x --grace 5001ms", "--grace must be a time from 0 to 5s, such as 500ms, not '5001ms'");
+    error_is("close x --grace 6", "--grace must be a time from 0 to 5s, such as 500ms, not '6'");
+    error_is("top --count 1000000", "--count must be a number from 0 to 999999, not '1000000'");
+    error_is("top --interval 0", "--interval must be a time from 1ms to a day, such as 10s, not '0'");
+    error_is("health --timeout 0ms", "--timeout must be a time from 1ms to a day, such as 10s, not '0ms'");
 }
 
 static void connections_are_1_to_16(void **state)
@@ -261,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup(flags_are_read_in_both_spellings_and_any_order, reset_environment),
         cmocka_unit_test_setup(pull_has_flags_of_its_own, reset_environment),
         cmocka_unit_test_setup(times_have_units, reset_environment),
+        cmocka_unit_test_setup(operators_commands_have_flags_of_their_own, reset_environment),
+        cmocka_unit_test_setup(what_operators_may_not_say_is_told, reset_environment),
         cmocka_unit_test_setup(connections_are_1_to_16, reset_environment),
         cmocka_unit_test_setup(the_flag_wins_over_the_environment_and_that_over_the_default, reset_environment),
         cmocka_unit_test_setup(the_last_of_two_wins, reset_environment),
