@@ -6,6 +6,12 @@
 
 #define PROGRAM "hoody-tunnel"
 
+enum {
+    HELP_COLUMN = 40, /* where the explanations begin */
+    LINE_WIDTH = 100,
+    EXPLANATION_BYTES = 512,
+};
+
 #define IN(command) (1U << COMMAND_##command)
 
 enum option_kind { TEXT, PORT, COUNT, TIMES, TIME, GRACE, FLAG };
@@ -265,16 +271,41 @@ bool options_parse(int argc, char *const argv[], char *(*environment)(const char
     return true;
 }
 
+/* Words from HELP_COLUMN on, where the line now is, broken before LINE_WIDTH. */
+static void print_explanation(const char *text, FILE *out)
+{
+    size_t column = HELP_COLUMN;
+    for (const char *word = text; *word != '\0';) {
+        size_t length = strcspn(word, " ");
+        bool begins_line = column == HELP_COLUMN;
+        if (!begins_line && column + 1 + length > LINE_WIDTH) {
+            fprintf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+            begins_line = true;
+        }
+        fprintf(out, "%s%.*s", begins_line ? "" : " ", (int)length, word);
+        column += length + !begins_line;
+        word += length + strspn(word + length, " ");
+    }
+    fputc('\n', out);
+}
+
 static void print_flag(const struct option *option, FILE *out)
 {
-    char flag[64];
-    snprintf(flag, sizeof flag, "--%s%s%s", option->name, *option->placeholder != '\0' ? " " : "", option->placeholder);
-    fprintf(out, "  %-36s  %s\n", flag, option->help);
-    if (*option->environment != '\0')
-        fprintf(out, "  %-36s  (%s%s%s)\n", "", option->environment, *option->initial != '\0' ? ", default " : "",
-                option->initial);
-    else if (option->kind != FLAG && *option->initial != '\0')
-        fprintf(out, "  %-36s  (default %s)\n", "", option->initial);
+    char text[EXPLANATION_BYTES];
+    bool has_default = option->kind != FLAG && *option->initial != '\0';
+    bool has_both = has_default && *option->environment != '\0';
+    int used = fprintf(out, "  --%s%s%s", option->name, *option->placeholder != '\0' ? " " : "", option->placeholder);
+    if (used < HELP_COLUMN)
+        fprintf(out, "%*s", HELP_COLUMN - used, "");
+    else
+        fprintf(out, "\n%*s", HELP_COLUMN, "");
+    if (has_default || *option->environment != '\0')
+        snprintf(text, sizeof text, "%s (%s%s%s%s)", option->help, option->environment, has_both ? ", " : "",
+                 has_default ? "default " : "", has_default ? option->initial : "");
+    else
+        snprintf(text, sizeof text, "%s", option->help);
+    print_explanation(text, out);
 }
 
 static void print_command_help(enum command command, FILE *out)
