@@ -12,7 +12,8 @@ ANSWER = pattern(5 << 20, 8)
 
 
 def measure(*options):
-    """What iperf3's client has measured; its server is a fresh one, for it refuses the next client until it is done with the last."""
+    """What iperf3's client has measured; its server is a fresh one, which refuses the next client until it is done with the
+    last."""
     with server_folder() as folder, Server(folder, "iperf3", "-s", "-B", "127.0.0.1", "-p", "{port}") as service:
         with Daemon() as daemon, Pull(daemon, service.port) as driver:
             told = json.loads(client("iperf3", "-J", "-c", "127.0.0.1", "-p", driver.port, "-n", SENT, *options))

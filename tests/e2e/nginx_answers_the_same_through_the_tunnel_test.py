@@ -30,12 +30,13 @@ SERVER = """
         location /nothing {{ return 204; }}
 """
 TEXT = "".join(f"line {i} of a text that is worth packing\n" for i in range(20_000)).encode()
+INCLUDE = b'<!--#include virtual="/page.html" -->'
 FILES = {
     "page.html": b"<p>a page</p>" * 500,
     "empty.txt": b"",
     "packed/index.html": TEXT,
     "packed/text.txt": TEXT,
-    "composed/page.html": b'before <!--#include virtual="/page.html" --> after' * 3,
+    "composed/page.html": (b"before " + INCLUDE + b" after") * 3,
     "large": pattern(LARGE, 5),
 }
 OF_THE_CONNECTION = ("date", "connection", "keep-alive")
@@ -63,7 +64,7 @@ def curl(port, path, *arguments, **how):
 
 
 def seen(port, path, *arguments):
-    """An answer as curl sees it: (status, sorted fields, body as it came). The tunnel's protocol has no room for the phrase beside
+    """An answer as curl sees it: (status, sorted fields, body as it came). The protocol has no room for the phrase beside
     the status."""
     with tempfile.NamedTemporaryFile() as body:
         head = curl(port, path, "-D", "-", "-o", body.name, "--raw", *arguments).decode("latin-1")
@@ -193,7 +194,8 @@ def uploads_arrive():
 
 def one_connection_is_kept():
     with served() as (tunnel, _, _):
-        urls = [f"http://127.0.0.1:{tunnel}/{name}" for name in ("page.html", "nothing", "no/such/file", "composed/page.html") * 10]
+        names = ("page.html", "nothing", "no/such/file", "composed/page.html")
+        urls = [f"http://127.0.0.1:{tunnel}/{name}" for name in names * 10]
         out = [part for url in urls for part in ("-o", os.devnull, url)]
         told = client("curl", "-sS", "-w", "%{num_connects} %{http_code}\n", *out).decode().splitlines()
         assert [line.split()[0] for line in told] == ["1"] + ["0"] * (len(urls) - 1), told
@@ -208,8 +210,8 @@ def thirty_two_at_once():
             part = ("-r", f"{i * 1000}-{i * 1000 + 999_999}") if name == "large" else ()
             outputs += [*part, "-o", f"{folder}/{i}", f"http://127.0.0.1:{tunnel}/{name}", "--next", "-sS", "-f"]
         client("curl", "-sS", "-f", "-Z", "--parallel-immediate", "--parallel-max", "32", *outputs[:-3])
-        whole = {"page.html": FILES["page.html"], "packed/text.txt": TEXT}
-        whole["composed/page.html"] = FILES["composed/page.html"].replace(b'<!--#include virtual="/page.html" -->', FILES["page.html"])
+        composed = FILES["composed/page.html"].replace(INCLUDE, FILES["page.html"])
+        whole = {"page.html": FILES["page.html"], "packed/text.txt": TEXT, "composed/page.html": composed}
         for i in range(256):
             name = ("large", "packed/text.txt", "page.html", "composed/page.html")[i % 4]
             with open(f"{folder}/{i}", "rb") as got:

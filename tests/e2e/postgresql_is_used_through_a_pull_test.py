@@ -32,7 +32,8 @@ def empty_cluster():
     """The folder of one that is as initdb makes it, once."""
     folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
     own(folder.name)
-    as_servers_user(folder.name, "initdb", "-D", f"{folder.name}/data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+    how = ("-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+    as_servers_user(folder.name, "initdb", "-D", f"{folder.name}/data", *how)
     return folder
 
 

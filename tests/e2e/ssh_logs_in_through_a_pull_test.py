@@ -96,7 +96,8 @@ def files_are_copied_both_ways():
 def a_port_is_forwarded():
     with served() as (port, folder, options), http_origin(lambda *_: (200, [], b"from behind")) as origin:
         near, far = free_port(), free_port()
-        forward = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{near}:127.0.0.1:{origin.port}", "-R", f"{far}:127.0.0.1:{origin.port}"]
+        target = f"127.0.0.1:{origin.port}"
+        forward = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{near}:{target}", "-R", f"{far}:{target}"]
         command = [find("ssh"), "-p", str(port), *options, *forward, "127.0.0.1"]
         with subprocess.Popen(command, env=environment(folder), stdin=subprocess.DEVNULL) as tunnel:
             try:
