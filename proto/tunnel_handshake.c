@@ -1,14 +1,22 @@
 #include "tunnel_handshake.h"
 
+#include "http_target.h"
 #include "websocket.h"
 
 #define VERSIONS_FIELD "x-hoody-tunnel-versions: hoody-tunnel.v2, hoody-tunnel.v1\r\n"
 
 bool tunnel_handshake_is_for(const struct http_head *head)
 {
-    const uint8_t *query = head->target.length > 0 ? memchr(head->target.data, '?', head->target.length) : NULL;
-    size_t length = query ? (size_t)(query - head->target.data) : head->target.length;
-    return span_equals(span_of(head->target.data, length), TUNNEL_CONNECT_PATH);
+    struct http_target target = http_target_read(head->target);
+    struct span path = target.form == TARGET_ABSOLUTE ? target.path : head->target;
+    const uint8_t *query = path.length > 0 ? memchr(path.data, '?', path.length) : NULL;
+    return span_equals(span_of(path.data, query ? (size_t)(query - path.data) : path.length), TUNNEL_CONNECT_PATH);
+}
+
+struct span tunnel_handshake_host(const struct http_head *head)
+{
+    struct http_target target = http_target_read(head->target);
+    return target.form == TARGET_ABSOLUTE ? target.host : head->host;
 }
 
 static void refuse(struct tunnel_handshake *handshake, uint16_t status, const char *fields, const char *text)

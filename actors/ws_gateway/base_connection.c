@@ -33,6 +33,7 @@ struct base_connection {
     enum base_phase phase;
     struct http_answer_request request; /* what its answer must know */
     bool request_ended;
+    bool input_ended; /* half-closed: what it asked before still gets its answers */
     bool awaits_head; /* the deadline is that of a head that has begun */
     bool peer_is_loopback;
     char peer[ADDRESS_TEXT_MAX];
@@ -165,7 +166,8 @@ void base_connection_answered(struct gateway *gateway, const struct message_api_
     char fields[128] = "";
     if (answered->allow[0] != '\0')
         (void)snprintf(fields, sizeof fields, "Allow: %s\r\n", answered->allow);
-    bool closes = !connection->request.keeps_alive || !connection->request_ended;
+    bool is_last = connection->input_ended && evbuffer_get_length(bufferevent_get_input(connection->socket)) == 0;
+    bool closes = !connection->request.keeps_alive || !connection->request_ended || is_last;
     http_answer_own_body(connection->request, (uint16_t)answered->status, fields, answered->content_type,
                          answered->body, closes, output_of(connection));
     if (closes) {
@@ -243,8 +245,8 @@ static void on_connect_request(struct base_connection *connection, const struct 
 {
     const struct options *options = connection->gateway->options;
     const struct http_field *origin = http_head_field(head, "origin");
-    if (!browser_guard_admits_host(head->host, connection->peer_is_loopback, options->admin_hosts.items,
-                                   options->admin_hosts.count)) {
+    if (!browser_guard_admits_host(tunnel_handshake_host(head), connection->peer_is_loopback,
+                                   options->admin_hosts.items, options->admin_hosts.count)) {
         refuse_upgrade(connection, BASE_HOST, 403, "", "this Host is not served here; name it with --admin-host\n");
         return;
     }
@@ -335,6 +337,11 @@ static void read_requests(struct base_connection *connection)
         ;
     if (connection->phase == BASE_GONE)
         return;
+    if (connection->input_ended) {
+        if (connection->phase == BASE_READING && may_read(connection)) /* what is left is no whole request */
+            close_gracefully(connection);
+        return;
+    }
     if (!may_read(connection) && evbuffer_get_length(bufferevent_get_input(connection->socket)) > API_BODY_MAX)
         bufferevent_disable(connection->socket, EV_READ);
     else
@@ -363,10 +370,9 @@ static void on_socket_event(struct bufferevent *socket, short what, void *arg)
     if (what & BEV_EVENT_ERROR) {
         tcp_socket_close(&connection->socket);
         forget(connection);
-    } else if ((what & BEV_EVENT_EOF) && connection->phase == BASE_READING) {
-        close_gracefully(connection);
     } else if (what & BEV_EVENT_EOF) {
-        connection->request.keeps_alive = false; /* half-closed: it still gets its answer */
+        connection->input_ended = true;
+        read_requests(connection);
     }
 }
 

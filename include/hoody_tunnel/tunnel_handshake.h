@@ -8,8 +8,10 @@
 
 #define TUNNEL_CONNECT_PATH "/api/v1/tunnel/connect"
 
-/* true: the target is TUNNEL_CONNECT_PATH, with or without a query. */
+/* true: the target is TUNNEL_CONNECT_PATH, with or without a query, in origin-form or absolute-form. */
 bool tunnel_handshake_is_for(const struct http_head *head);
+/* Whom it was meant for: an absolute target says so, and Host is ignored then (RFC 9112 section 3.2.2). Borrowed. */
+struct span tunnel_handshake_host(const struct http_head *head);
 
 struct tunnel_handshake {
     uint16_t status;              /* 101, 400, 405 or 426 */

@@ -142,10 +142,27 @@ static void only_the_connect_path_is_meant_whatever_its_query(void **state)
     assert_true(is_for("GET /api/v1/tunnel/connect HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_true(is_for("GET /api/v1/tunnel/connect? HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_true(is_for("GET /api/v1/tunnel/connect?token=a&b=/x?y HTTP/1.1\r\nHost: kit\r\n\r\n"));
+    assert_true(is_for("GET http://kit:7080/api/v1/tunnel/connect?a=b HTTP/1.1\r\nHost: kit\r\n\r\n"));
+    assert_false(is_for("GET http://kit HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_false(is_for("GET /api/v1/tunnel/connect/ HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_false(is_for("GET /api/v1/tunnel/connec HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_false(is_for("GET /?/api/v1/tunnel/connect HTTP/1.1\r\nHost: kit\r\n\r\n"));
     assert_false(is_for("GET /API/v1/tunnel/connect HTTP/1.1\r\nHost: kit\r\n\r\n"));
+}
+
+static void assert_host(const char *request, const char *expected)
+{
+    struct fixture fixture = read_head(request);
+    assert_true(span_equals(tunnel_handshake_host(fixture.head), expected));
+    fixture_done(&fixture);
+}
+
+static void an_absolute_target_names_the_host(void **state)
+{
+    (void)state;
+    assert_host("GET /api/v1/tunnel/connect HTTP/1.1\r\nHost: kit:7080\r\n\r\n", "kit:7080");
+    assert_host("GET http://other:80/api/v1/tunnel/connect HTTP/1.1\r\nHost: kit\r\n\r\n", "other:80");
+    assert_host("GET http://a@evil.example/ HTTP/1.1\r\nHost: kit\r\n\r\n", "evil.example");
 }
 
 static void assert_bearer(const char *field, const char *expected)
@@ -178,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_bad_key_and_a_missing_version_are_400),
         cmocka_unit_test(another_method_is_405),
         cmocka_unit_test(only_the_connect_path_is_meant_whatever_its_query),
+        cmocka_unit_test(an_absolute_target_names_the_host),
         cmocka_unit_test(the_bearer_token_of_the_upgrade_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
