@@ -148,10 +148,15 @@ void barriers_passed(struct driver_connection *connection, const uint8_t *token,
     if (length != sizeof barrier)
         return; /* a pong that nobody asked for: RFC 6455 section 5.5.3 allows it */
     memcpy(&barrier, token, sizeof barrier);
+    if (barrier > barriers->sent || barrier <= barriers->passed)
+        return;
+    barriers->passed = barrier;
     struct stream *stream = NULL;
-    while (connection->phase == DRIVER_LIVE && barrier <= barriers->sent &&
-           (stream = TAILQ_FIRST(&barriers->holding)) && stream->order.barrier <= barrier)
+    while (connection->phase == DRIVER_LIVE && (stream = TAILQ_FIRST(&barriers->holding)) &&
+           stream->order.barrier <= barrier)
         release(stream);
+    if (connection->session)
+        tunnel_session_note_passed(connection->session);
 }
 
 /* What we had sent on it has arrived: drivers of HTTP streams change connection when they have our EOF. */
