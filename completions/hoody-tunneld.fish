@@ -31,7 +31,7 @@ complete -c hoody-tunneld -l idle-timeout -x -d 'a session with no streams and n
 complete -c hoody-tunneld -l head-timeout -x -d 'a visitor\'s request head must arrive within'
 complete -c hoody-tunneld -l body-timeout -x -d 'a visitor\'s request body must make progress within'
 complete -c hoody-tunneld -l keepalive-timeout -x -d 'an idle visitor\'s connection is closed after'
-complete -c hoody-tunneld -l response-timeout -x -d 'an answer must begin within, else 504'
+complete -c hoody-tunneld -l response-timeout -x -d 'an answer must begin, or the request\'s body move on, within, else 504'
 complete -c hoody-tunneld -l drain-timeout -x -d 'what running streams get at SIGTERM'
 complete -c hoody-tunneld -l access-log -d 'log a line for each visitor\'s request'
 complete -c hoody-tunneld -l log-level -x -a 'error warn info debug' -d 'how much is logged'
