@@ -34,6 +34,7 @@ from raw_driver import (
 )
 
 V2 = "hoody-tunnel.v2"
+CONNECTION_LOST = 0x41
 PIECE = 65536
 COMPLETE = b"complete"
 BLOB = random.Random(1).randbytes(8 << 20)  # what all bodies are cut from: no two places of it are alike
@@ -58,6 +59,8 @@ class Path:
         self.batch = []
         self.batch_bytes = 0
         self.is_open = True
+        self.nonce = None
+        self.data_sent = self.data_received = 0  # bytes
         self.said = asyncio.Queue()  # answers to HELLO and JOIN
 
     async def connect(self, port, first):
@@ -92,6 +95,8 @@ class Path:
             self.loop.call_soon(self.flush)
         self.batch.append(sent)
         self.batch_bytes += len(sent)
+        if sent[0] == DATA:
+            self.data_sent += len(sent) - 9
 
     def flush(self):
         if self.batch and self.is_open:
@@ -196,10 +201,14 @@ class Stream:
 
 
 class RoamingDriver:
-    def __init__(self, port, connections, delay=0.0, seed=0):
+    """`tells`: it is one of ours, which say what was lost with a connection, so that no credit is."""
+
+    def __init__(self, port, connections, delay=0.0, seed=0, tells=False):
         self.port = port
         self.seed = seed
         self.delay = delay
+        self.tells = tells
+        self.lost_paths = {}  # by nonce
         self.wanted = connections
         self.paths = {}
         self.streams = {}
@@ -216,9 +225,9 @@ class RoamingDriver:
     async def start(self):
         self.primary = Path(self, 0, 0.0)
         self.paths[0] = self.primary
-        _, self.hello_ok = await self.primary.connect(
-            self.port, hello(V2, capabilities=["multi-ws"], maxConnections=self.wanted)
-        )
+        ours = {"client": {"name": "roaming", "version": "1"}} if self.tells else {}
+        said = hello(V2, capabilities=["multi-ws"], maxConnections=self.wanted, **ours)
+        _, self.hello_ok = await self.primary.connect(self.port, said)
         self.credit = Credit(self.hello_ok["sessionWindow"])
         for ticket in self.hello_ok["joinTickets"]:
             assert await self.join(ticket), ticket
@@ -228,6 +237,7 @@ class RoamingDriver:
         join = {"sessionId": self.hello_ok["sessionId"], "index": ticket["index"], "nonce": ticket["nonce"]}
         kind, _ = await path.connect(self.port, frame(JOIN, 0, join))
         if kind == JOIN_OK and path.is_open:
+            path.nonce = ticket["nonce"]
             self.paths[path.index] = path
         return kind == JOIN_OK
 
@@ -255,6 +265,9 @@ class RoamingDriver:
             del self.paths[path.index]
         if path is self.primary:
             self.failures.append("the primary is lost")
+        elif path.nonce and self.tells:
+            self.lost_paths[path.nonce] = path
+            self.primary.send(frame(CONNECTION_LOST, 0, {"nonce": path.nonce, "dataBytes": path.data_sent}))
         for stream in list(self.streams.values()):
             if self.pins.get(stream.id) is path:
                 del self.pins[stream.id]
@@ -278,7 +291,10 @@ class RoamingDriver:
             credit = self.credit if number == 0 else stream and stream.credit
             if credit:
                 credit.give(struct.unpack(">I", content)[0])
+        elif kind == CONNECTION_LOST:
+            self.hear_lost(**json.loads(content))
         elif kind == DATA:
+            path.data_received += len(content)
             if stream:
                 self.take(stream, content)
                 self.where(number).send(window(number, len(content)))
@@ -293,6 +309,14 @@ class RoamingDriver:
             self.tickets.put_nowait(json.loads(content))
         elif kind == GOAWAY:
             self.failures.append(f"GOAWAY {content}")
+
+    def hear_lost(self, nonce, dataBytes):
+        for path in list(self.paths.values()):
+            if path.nonce == nonce:
+                path.lose()
+        never_came = dataBytes - self.lost_paths.pop(nonce).data_received
+        if never_came > 0:
+            self.primary.send(window(0, never_came))
 
     def open(self, stream, says):
         self.streams[stream.id] = stream
