@@ -61,10 +61,12 @@ __attribute__((format(printf, 3, 4))) static void fail(struct api_answer *answer
     va_end(arguments);
 }
 
+/* With TLS, where it is asked for. */
 static bool is_connected(const struct api_client *client)
 {
     curl_off_t connect_us = 0;
-    return curl_easy_getinfo(client->call, CURLINFO_CONNECT_TIME_T, &connect_us) == CURLE_OK && connect_us > 0;
+    CURLINFO what = client->server->is_tls ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T;
+    return curl_easy_getinfo(client->call, what, &connect_us) == CURLE_OK && connect_us > 0;
 }
 
 static void explain(const struct api_client *client, CURLcode code, struct api_answer *answer)

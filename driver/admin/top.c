@@ -163,6 +163,8 @@ static void print_block(const struct top *top, struct terminal_size size, FILE *
 static bool show(struct top *top)
 {
     struct terminal_size size = terminal_size();
+    if (top->tunnels == NULL)
+        return true; /* suspended in the first look */
     if (!top->is_live) {
         print_block(top, size, stdout);
         return fflush(stdout) == 0;
@@ -275,8 +277,9 @@ static void top_done(struct top *top)
 }
 
 /* One look, shown. false: no more of them. */
-static bool take_turn(struct top *top, bool is_first, struct ask_failure *ret_failure)
+static bool take_turn(struct top *top, struct ask_failure *ret_failure)
 {
+    bool is_first = top->tunnels == NULL;
     bool is_seen = look(top);
     if (!is_seen && top->trouble.is_interrupted) {
         top->trouble = (struct ask_failure){0};
@@ -303,7 +306,7 @@ bool operator_top(const struct operator_call *call, struct ask_failure *ret_fail
     top_init(&top, call);
     for (uint32_t turn = 1; is_well && !top.is_over; turn++) {
         double start = now();
-        is_well = take_turn(&top, turn == 1, ret_failure);
+        is_well = take_turn(&top, ret_failure);
         if (!is_well || turn == call->options->count)
             break;
         if (!wait_for_next(&top, start + interval)) {
