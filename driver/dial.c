@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-bool endpoint_resolve(const struct host_port *where, struct endpoint *ret_endpoint, const char **ret_why)
+static bool resolve(const struct host_port *where, int flags, struct endpoint *ret_endpoint, const char **ret_why)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     struct addrinfo *list = NULL;
     struct endpoint endpoint = {.where = *where};
     char port[8];
@@ -33,6 +33,17 @@ bool endpoint_resolve(const struct host_port *where, struct endpoint *ret_endpoi
     host_port_format(where, endpoint.name);
     *ret_endpoint = endpoint;
     return true;
+}
+
+bool endpoint_resolve(const struct host_port *where, struct endpoint *ret_endpoint, const char **ret_why)
+{
+    return resolve(where, 0, ret_endpoint, ret_why);
+}
+
+bool endpoint_of_address(const struct host_port *where, struct endpoint *ret_endpoint)
+{
+    const char *why = NULL;
+    return resolve(where, AI_NUMERICHOST, ret_endpoint, &why);
 }
 
 struct dial {

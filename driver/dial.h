@@ -20,6 +20,8 @@ struct endpoint {
 
 /* Asks the resolver, and waits for it. false: *ret_why (static) says what it said. */
 bool endpoint_resolve(const struct host_port *where, struct endpoint *ret_endpoint, const char **ret_why);
+/* Asks nobody. false: the host is no address. */
+bool endpoint_of_address(const struct host_port *where, struct endpoint *ret_endpoint);
 
 struct dial;
 

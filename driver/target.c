@@ -1,14 +1,16 @@
 #include "target.h"
 
+#include "cidr.h"
 #include "tunnel_handshake.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define DEFAULT_HOST "127.0.0.1"
-
-enum { WS_PORT = 80, WSS_PORT = 443 };
 
 static bool is_ipv6(const struct host_port *where)
 {
@@ -28,6 +30,17 @@ void host_port_format_authority(const struct host_port *where, uint16_t default_
     host_port_format(where, ret_text);
     if (where->port == default_port)
         *strrchr(ret_text, ':') = '\0';
+}
+
+bool host_is_loopback(const char *host)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+        return address_is_loopback((struct sockaddr *)&v4);
+    if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+        return address_is_loopback((struct sockaddr *)&v6);
+    return strcasecmp(host, "localhost") == 0;
 }
 
 /* 1..65535, digits only. */
@@ -73,8 +86,7 @@ static bool take_host(const char *text, size_t length, struct host_port *where, 
     return true;
 }
 
-/* host[:port] of `text`; without a port: `default_port`, 0 when it must be there. */
-static bool parse_host_port(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why)
+bool host_port_parse(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why)
 {
     struct host_port where = {.port = default_port};
     const char *host = text, *rest;
@@ -114,7 +126,7 @@ bool target_parse(const char *text, struct host_port *ret_target, const char **r
         *ret_why = "it is a host and a port, not a URL";
         return false;
     }
-    if (!parse_port(text, &target.port) && !parse_host_port(text, 0, &target, ret_why))
+    if (!parse_port(text, &target.port) && !host_port_parse(text, 0, &target, ret_why))
         return false;
     if (*text == '[' && target.host[0] == '\0') {
         *ret_why = "the address in the brackets is missing";
@@ -174,7 +186,7 @@ bool server_url_parse(const char *text, struct server_url *ret_url, const char *
         *ret_why = "user names and passwords do not belong into it";
         return false;
     }
-    if (!parse_host_port(authority, url.is_tls ? WSS_PORT : WS_PORT, &url.where, ret_why))
+    if (!host_port_parse(authority, url.is_tls ? WSS_PORT : WS_PORT, &url.where, ret_why))
         return false;
     if (url.where.host[0] == '\0') {
         *ret_why = "the host is missing";

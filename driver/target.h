@@ -21,9 +21,18 @@ void host_port_format(const struct host_port *where, char ret_text[HOST_PORT_BYT
 /* The same without `:port` when it is `default_port`: what a Host field and a URL say. */
 void host_port_format_authority(const struct host_port *where, uint16_t default_port, char ret_text[HOST_PORT_BYTES]);
 
+/* localhost, 127.0.0.0/8, ::1. */
+bool host_is_loopback(const char *host);
+
+/* host[:port], the host may be empty; without a port: `default_port`, 0 when it must be there. false: *ret_why (static)
+ * says what is wrong. */
+bool host_port_parse(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why);
+
 /* `3000`, `:3000`, `host:3000`, `[::1]:3000`; without a host: 127.0.0.1. false: *ret_why (static) says what is wrong.
  */
 bool target_parse(const char *text, struct host_port *ret_target, const char **ret_why);
+
+enum { WS_PORT = 80, WSS_PORT = 443 };
 
 struct server_url {
     bool is_tls; /* wss://, https:// */
