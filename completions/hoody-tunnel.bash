@@ -18,18 +18,22 @@ _hoody_tunnel()
     expose:--label | pull:--label) return 0 ;;
     pull:--connect-timeout) return 0 ;;
     expose:--connections | pull:--connections) return 0 ;;
+    expose:--ping-interval | pull:--ping-interval) return 0 ;;
+    expose:--ping-timeout | pull:--ping-timeout) return 0 ;;
+    expose:--token-file | pull:--token-file) files=yes ;;
+    expose:--proxy | pull:--proxy) words='none' ;;
     close:--grace) return 0 ;;
     top:--interval) return 0 ;;
     top:--count) return 0 ;;
     list:--timeout | sessions:--timeout | bindings:--timeout | close:--timeout | health:--timeout | metrics:--timeout | top:--timeout) return 0 ;;
-    list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
+    expose:--cacert | pull:--cacert | list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
         1:*) words='expose pull list sessions bindings close health metrics top' ;;
-        *:expose:-*) words='--url --port --takeover --host-header --label --connections --help --version' ;;
+        *:expose:-*) words='--url --port --takeover --host-header --label --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --cacert --insecure --help --version' ;;
         *:expose:*) return 0 ;;
-        *:pull:-*) words='--url --port --host --label --connect-timeout --connections --help --version' ;;
+        *:pull:-*) words='--url --port --host --label --connect-timeout --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --cacert --insecure --help --version' ;;
         *:pull:*) return 0 ;;
         *:list:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
         *:sessions:*) words='--url --json --timeout --cacert --insecure --help --version' ;;

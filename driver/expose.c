@@ -57,7 +57,7 @@ enum exit_status expose_run(const struct options *options)
     expose.probe = dial_new(tunnel->loop, &tunnel->target, PROBE_TIMEOUT_MS, on_probed, &expose);
     tunnel_run(tunnel);
     dial_destroy(&expose.probe);
-    session_destroy(&tunnel->session); /* before what it publishes */
+    persistent_session_destroy(&tunnel->session); /* before what it publishes */
     local_service_done(&expose.service);
     tunnel_done(tunnel);
     return tunnel->status;

@@ -3,12 +3,13 @@
 #include <event2/buffer.h>
 #include <stdio.h>
 
-enum { WS_PORT = 80, HTTP_SWITCHING_PROTOCOLS = 101 };
+enum { HTTP_SWITCHING_PROTOCOLS = 101 };
 
-void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, struct evbuffer *out)
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, const char *token,
+                     struct evbuffer *out)
 {
     char host[HOST_PORT_BYTES];
-    host_port_format_authority(&url->where, WS_PORT, host);
+    host_port_format_authority(&url->where, url->is_tls ? WSS_PORT : WS_PORT, host);
     evbuffer_add_printf(out,
                         "GET %s HTTP/1.1\r\n"
                         "Host: %s\r\n"
@@ -17,9 +18,11 @@ void handshake_write(const struct server_url *url, const char *key, const char *
                         "Sec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Key: %s\r\n"
                         "Sec-WebSocket-Protocol: %s\r\n"
-                        "User-Agent: hoody-tunnel/%s\r\n"
-                        "\r\n",
+                        "User-Agent: hoody-tunnel/%s\r\n",
                         url->path, host, key, subprotocols, HOODY_VERSION);
+    if (*token != '\0')
+        evbuffer_add_printf(out, "Authorization: Bearer %s\r\n", token);
+    evbuffer_add_printf(out, "\r\n");
 }
 
 /* What to say of an answer that is not a 101. */
@@ -29,8 +32,9 @@ static const char *refusal_hint(uint16_t status)
     case 400:
         return "it speaks no protocol version that this program knows";
     case 401:
+        return "it asks for a token (see --token-file), or for another one";
     case 403:
-        return "it does not let this address or this name in (see its --trusted-source and --admin-host)";
+        return "it does not let this address, this name (see its --trusted-source and --admin-host) or this token in";
     case 404:
     case 405:
         return "is that the URL of a hoody-tunnel daemon?";
@@ -86,4 +90,13 @@ bool handshake_is_accepted(const struct http_head *answer, const char *key, cons
     }
     *ret_subprotocol = subprotocol;
     return true;
+}
+
+bool handshake_is_final(const struct http_head *answer)
+{
+    static const uint16_t FINAL[] = {400, 401, 403, 405, 407, 426};
+    for (size_t i = 0; i < sizeof FINAL / sizeof *FINAL; i++)
+        if (answer->status == FINAL[i])
+            return true;
+    return false;
 }

@@ -9,8 +9,10 @@
 
 struct evbuffer;
 
-/* Appends the GET with `key` (websocket_random_key) that offers `subprotocols`, one or a list. */
-void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, struct evbuffer *out);
+/* Appends the GET with `key` (websocket_random_key) that offers `subprotocols`, one or a list, and `token` as the
+ * bearer's, "": none. */
+void handshake_write(const struct server_url *url, const char *key, const char *subprotocols, const char *token,
+                     struct evbuffer *out);
 
 enum { HANDSHAKE_WHY_BYTES = 256 };
 
@@ -18,5 +20,8 @@ enum { HANDSHAKE_WHY_BYTES = 256 };
  * line, fit for a person, why not. */
 bool handshake_is_accepted(const struct http_head *answer, const char *key, const char *subprotocols,
                            enum subprotocol *ret_subprotocol, char ret_why[HANDSHAKE_WHY_BYTES]);
+/* An answer that was not accepted: it would be the same another time. Others may be those of an edge whose container is
+ * away, or of a hotel's network that wants a word first. */
+bool handshake_is_final(const struct http_head *answer);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void set_deadline(struct session *session, unsigned ms)
+void session_set_deadline(struct session *session, unsigned ms)
 {
     const struct timeval in = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
     check(evtimer_add(session->deadline, &in) == 0);
@@ -58,6 +58,17 @@ void session_begin_closing(struct session *session, uint16_t close_code, const c
     stream_table_done(&session->streams);
 }
 
+void session_lose(struct session *session, const char *why)
+{
+    if (session->state == SESSION_OVER)
+        return;
+    session_settle_end(session, SESSION_LOST, "%s", why);
+    session->state = SESSION_CLOSING;
+    evtimer_del(session->deadline);
+    stream_table_done(&session->streams);
+    tunnel_connection_drop(primary_of(session)->connection, why);
+}
+
 void session_fail(struct session *session, struct frame_error error)
 {
     session_settle_end(session, SESSION_FAILED, "the daemon broke the tunnel protocol: %s", error.why);
@@ -69,54 +80,7 @@ void session_await_close(struct session *session)
 {
     session->state = SESSION_CLOSING;
     stream_table_done(&session->streams);
-    set_deadline(session, CLOSE_TIMEOUT_MS);
-}
-
-/* ---- bindings ---- */
-
-static void ask_for(struct session *session, struct binding *binding)
-{
-    const struct binding_wish *wish = binding->wish;
-    bool is_expose = wish->service != NULL;
-    const struct bind_request request = {
-        .client_ref = binding - session->bindings + 1,
-        .kind = is_expose ? BIND_KIND_HTTP : BIND_KIND_TCP,
-        .mode = is_expose ? BIND_MODE_EXPOSE : BIND_MODE_PULL,
-        .container_port = wish->port,
-        .label = (char *)(uintptr_t)wish->label,
-        .takeover = wish->takeover,
-        .host = (char *)(uintptr_t)wish->host,
-    };
-    binding->state = BINDING_ASKED;
-    session_say(session, FRAME_BIND, bind_request_encode(&request));
-    set_deadline(session, SESSION_GREETING_TIMEOUT_MS);
-}
-
-void session_bind(struct session *session, const struct binding_wish *wish)
-{
-    check(session->binding_count < SESSION_BINDINGS_MAX);
-    struct binding *binding = &session->bindings[session->binding_count++];
-    *binding = (struct binding){.wish = wish, .state = BINDING_WISHED};
-    if (session->state == SESSION_LIVE)
-        ask_for(session, binding);
-}
-
-static size_t count_bindings(const struct session *session, enum binding_state state)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < session->binding_count; i++)
-        count += session->bindings[i].state == state;
-    return count;
-}
-
-void session_bindings_changed(struct session *session)
-{
-    size_t held = count_bindings(session, BINDING_HELD), asked = count_bindings(session, BINDING_ASKED);
-    size_t leaving = count_bindings(session, BINDING_LEAVING);
-    if (session->state == SESSION_LIVE && asked == 0)
-        evtimer_del(session->deadline);
-    if (session->state == SESSION_LEAVING ? leaving == 0 : held + asked + leaving == 0)
-        session_begin_closing(session, WEBSOCKET_CLOSE_NORMAL, "");
+    session_set_deadline(session, CLOSE_TIMEOUT_MS);
 }
 
 void session_establish(struct session *session, const struct hello_ok *ok)
@@ -128,14 +92,14 @@ void session_establish(struct session *session, const struct hello_ok *ok)
         granted = 1;
     session->id = ok->session;
     session->state = SESSION_LIVE;
+    session->farewell.was_live = true;
     stream_table_init(&session->streams, session->loop, tunnel_connection_outbox(primary_of(session)->connection),
                       ok->stream_window, ok->session_window, ok->max_streams);
     evtimer_del(session->deadline);
-    session->events->on_established(session->owner, &session->id, granted);
-    for (size_t i = 0; i < session->binding_count; i++)
-        if (session->bindings[i].state == BINDING_WISHED)
-            ask_for(session, &session->bindings[i]);
+    session->events->on_established(session->owner, &session->id, session->is_resuming && ok->resumed, granted);
+    session_liveness_begin(session);
     session_pool_begin(session, granted, ok->join_tickets, ok->join_ticket_count);
+    session_bind_all(session, ok);
 }
 
 /* ---- the primary ---- */
@@ -150,13 +114,16 @@ static void on_opened(void *owner)
         .version = subprotocol,
         .multi_ws = has_several,
         .max_connections = has_several ? session->connections : 0,
+        .resume_session = session->is_resuming ? session->id.text : NULL,
+        .has_auth = session->access->token[0] != '\0',
+        .token = (char *)(uintptr_t)session->access->token,
         .client_name = (char[]){"hoody-tunnel"},
         .client_version = (char[]){HOODY_VERSION},
     };
     primary->state = SOCKET_ATTACHED;
     session->state = SESSION_GREETING;
     session_say(session, FRAME_HELLO, hello_encode(&hello));
-    set_deadline(session, SESSION_GREETING_TIMEOUT_MS);
+    session_set_deadline(session, SESSION_GREETING_TIMEOUT_MS);
 }
 
 static void on_message(void *owner, struct evbuffer *message)
@@ -164,28 +131,44 @@ static void on_message(void *owner, struct evbuffer *message)
     session_read_message(owner, message);
 }
 
+/* Nobody has said why it ends. */
+static void settle_by_connection(struct session *session, const struct connection_end *end)
+{
+    const char *daemon = session->access->name;
+    switch (end->kind) {
+    case CONNECTION_UNREACHABLE:
+        session_settle_end(session, SESSION_UNREACHABLE, "can't reach the daemon at %s: %s", daemon, end->text);
+        return;
+    case CONNECTION_REFUSED:
+        session_settle_end(session, SESSION_FAILED, "no tunnel at %s: %s", daemon, end->text);
+        return;
+    case CONNECTION_FORBIDDEN:
+        session_settle_end(session, SESSION_FORBIDDEN, "no tunnel at %s: %s", daemon, end->text);
+        return;
+    case CONNECTION_CLOSED:
+        session_settle_end(session, farewell_meaning(&session->farewell), "%s", end->text);
+        return;
+    case CONNECTION_LOST:
+        session_settle_end(session, SESSION_LOST, "%s", end->text);
+        return;
+    }
+}
+
 static void on_connection_ended(void *owner, const struct connection_end *end)
 {
     struct session_socket *primary = owner;
     struct session *session = primary->session;
     evtimer_del(session->deadline);
+    heartbeat_destroy(&session->heartbeat);
     stream_table_done(&session->streams);
     session_pool_done(session);
     session->state = SESSION_OVER;
-    switch (end->kind) {
-    case CONNECTION_UNREACHABLE:
-        session_settle_end(session, SESSION_UNREACHABLE, "can't reach the daemon at %s: %s", session->daemon->name,
-                           end->text);
-        break;
-    case CONNECTION_REFUSED:
-        session_settle_end(session, SESSION_FAILED, "no tunnel at %s: %s", session->daemon->name, end->text);
-        break;
-    case CONNECTION_CLOSED:
-    case CONNECTION_LOST:
-        session_settle_end(session, SESSION_FAILED, "%s", end->text);
-        break;
-    }
-    session->events->on_ended(session->owner, session->end, session->end_text);
+    session->farewell.close_code = end->kind == CONNECTION_CLOSED ? end->close_code : WEBSOCKET_CLOSE_ABNORMAL;
+    if (session->farewell.has_goaway)
+        session->end = farewell_meaning(&session->farewell);
+    settle_by_connection(session, end);
+    const struct session_ending ending = {session->end, session->retry_after_ms, session->end_text};
+    session->events->on_ended(session->owner, &ending);
 }
 
 static const struct connection_events PRIMARY_EVENTS = {
@@ -203,8 +186,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     case SESSION_CONNECTING:
     case SESSION_GREETING:
     case SESSION_LIVE:
-        session_settle_end(session, SESSION_FAILED, "the daemon does not answer");
-        break;
+        session_lose(session, "the daemon does not answer");
+        return;
     case SESSION_LEAVING:
     case SESSION_CLOSING:
     case SESSION_OVER:
@@ -217,44 +200,37 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 #define EITHER_SUBPROTOCOL SUBPROTOCOL_V2_NAME ", " SUBPROTOCOL_V1_NAME
 
-struct session *session_new(struct loop *loop, const struct server_url *url, const struct endpoint *daemon,
-                            uint32_t connections, const struct session_events *events, void *owner)
+struct session *session_new(struct loop *loop, const struct daemon_access *access,
+                            const struct session_options *options, const struct session_events *events, void *owner)
 {
-    check(connections >= 1 && connections <= SESSION_SOCKETS_MAX);
+    check(options->connections >= 1 && options->connections <= SESSION_SOCKETS_MAX);
     struct session *session = calloc(1, sizeof *session);
     check(session != NULL);
     session->loop = loop;
-    session->url = url;
-    session->daemon = daemon;
+    session->access = access;
     session->events = events;
     session->owner = owner;
     session->deadline = evtimer_new(loop_base(loop), on_deadline, session);
     check(session->deadline != NULL);
-    session->connections = connections;
+    session->connections = options->connections;
+    session->heartbeat_times = options->heartbeat;
+    session->is_resuming = options->resume != NULL;
+    session->farewell.was_resuming = session->is_resuming;
+    if (session->is_resuming)
+        session->id = *options->resume;
     struct session_socket *primary = primary_of(session);
     *primary = (struct session_socket){.session = session, .state = SOCKET_OPENING};
     primary->connection = tunnel_connection_new(
-        loop, url, daemon, connections > 1 ? EITHER_SUBPROTOCOL : SUBPROTOCOL_V1_NAME, &PRIMARY_EVENTS, primary);
+        loop, access, session->connections > 1 ? EITHER_SUBPROTOCOL : SUBPROTOCOL_V1_NAME, &PRIMARY_EVENTS, primary);
     return session;
-}
-
-/* Gives all bindings back. false: there is none to be given back. */
-static bool leave_bindings(struct session *session)
-{
-    for (size_t i = 0; i < session->binding_count; i++)
-        if (session->bindings[i].state == BINDING_HELD) {
-            session->bindings[i].state = BINDING_LEAVING;
-            session_say(session, FRAME_UNBIND, unbind_encode(session->bindings[i].id));
-        }
-    return count_bindings(session, BINDING_LEAVING) > 0;
 }
 
 void session_close(struct session *session)
 {
     session_settle_end(session, SESSION_CLOSED, "closed");
-    if (session->state == SESSION_LIVE && leave_bindings(session)) {
+    if (session->state == SESSION_LIVE && session_leave_bindings(session)) {
         session->state = SESSION_LEAVING;
-        set_deadline(session, SESSION_UNBIND_TIMEOUT_MS);
+        session_set_deadline(session, SESSION_UNBIND_TIMEOUT_MS);
         return;
     }
     session_begin_closing(session, WEBSOCKET_CLOSE_NORMAL, "");
@@ -275,6 +251,7 @@ void session_destroy(struct session **p_session)
         return;
     session->state = SESSION_OVER;
     evtimer_del(session->deadline);
+    heartbeat_destroy(&session->heartbeat);
     stream_table_done(&session->streams);
     session_pool_done(session);
     tunnel_connection_destroy(&primary_of(session)->connection);

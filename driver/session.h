@@ -3,6 +3,9 @@
 #ifndef HOODY_DRIVER_SESSION_H
 #define HOODY_DRIVER_SESSION_H
 
+#include "daemon_access.h"
+#include "farewell.h"
+#include "heartbeat.h"
 #include "local_service.h"
 #include "session_payloads.h"
 #include "tcp_target.h"
@@ -20,34 +23,50 @@ struct binding_wish {
     const char *host;              /* PULL: the container's address that the port is on; NULL: its choice */
 };
 
-enum session_end {
-    SESSION_CLOSED,      /* we asked for it */
-    SESSION_UNREACHABLE, /* the daemon can't be reached */
-    SESSION_FAILED,      /* anything else */
+/* What an earlier connection or session held for a wish; zeroed: nothing. */
+struct binding_past {
+    uint32_t id;
+    uint16_t port;
+};
+
+struct session_ending {
+    enum session_end end;
+    uint32_t retry_after_ms; /* the daemon asks to be left alone for so long */
+    const char *text;        /* one line for people, borrowed */
 };
 
 struct session_events {
-    /* The daemon knows us; bindings follow. */
-    void (*on_established)(void *owner, const struct session_id *id, uint32_t connections_granted);
+    /* The daemon knows us, as before or anew; bindings follow. */
+    void (*on_established)(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted);
     /* With several sockets: all `granted` ones stand, for the first time or again; or not all any more, `why` (one
      * line) says what happened to the first that was lost. The session itself brings them back. */
     void (*on_sockets_changed)(void *owner, uint32_t attached, uint32_t granted, const char *why);
     /* One of the wishes has come true. */
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
-    /* Once, nothing after it. `text`: one line for people, borrowed. */
-    void (*on_ended)(void *owner, enum session_end end, const char *text);
+    /* A resumed session holds what it held: port and id are those of the past. */
+    void (*on_kept)(void *owner, const struct binding_wish *wish);
+    /* Once, nothing after it. */
+    void (*on_ended)(void *owner, const struct session_ending *ending);
+};
+
+struct session_options {
+    uint32_t connections;            /* 1..SESSION_SOCKETS_MAX: so many are asked for */
+    const struct session_id *resume; /* looked at by session_new alone; NULL: a fresh session */
+    struct heartbeat_times heartbeat;
 };
 
 struct session;
 
-/* Connects at once, and asks for so many `connections`, 1..SESSION_SOCKETS_MAX. Everything given must outlive it. */
-struct session *session_new(struct loop *loop, const struct server_url *url, const struct endpoint *daemon,
-                            uint32_t connections, const struct session_events *events, void *owner);
+/* Connects at once. `access` and `events` must outlive it. */
+struct session *session_new(struct loop *loop, const struct daemon_access *access,
+                            const struct session_options *options, const struct session_events *events, void *owner);
 /* Drops what is left; no event follows. */
 void session_destroy(struct session **p_session);
 
-/* Asks for a binding, now or as soon as the session stands. At most SESSION_BINDINGS_MAX. */
-void session_bind(struct session *session, const struct binding_wish *wish);
+/* Asks for a binding, now or as soon as the session stands, unless a resumed one holds it still. At most
+ * SESSION_BINDINGS_MAX. A wish for any port is for the past one first. A port that others took over from a session
+ * while it was away: another one when any will do, otherwise SESSION_FORBIDDEN. */
+void session_bind(struct session *session, const struct binding_wish *wish, struct binding_past past);
 
 /* UNBIND, close 1000, on_ended. A second call: at once. */
 void session_close(struct session *session);

@@ -85,12 +85,8 @@ static bool on_bind_err(struct session_socket *socket, uint32_t id, struct span 
         return broke(ret_error, why);
     struct binding *binding = find_by_ref(session, err.client_ref);
     bool is_asked_for = binding != NULL;
-    if (is_asked_for) {
-        binding->state = BINDING_GONE;
-        session_settle_end(session, SESSION_FAILED, "the daemon refused port %u: %s (%s)", binding->wish->port,
-                           err.message, err.code);
-        session_bindings_changed(session);
-    }
+    if (is_asked_for)
+        session_bind_refused(session, binding, &err);
     bind_err_done(&err);
     return is_asked_for || broke(ret_error, "BIND_ERR for a clientBindRef that nobody asked for");
 }
@@ -124,12 +120,8 @@ static bool on_bind_revoked(struct session_socket *socket, uint32_t id, struct s
     if (bind_revoked_decode(payload, &bind, &reason, &why) != PAYLOAD_OK)
         return broke(ret_error, why);
     struct binding *binding = find_by_id(session, bind);
-    if (binding != NULL) {
-        binding->state = BINDING_GONE;
-        session_settle_end(session, SESSION_FAILED, "port %u was taken away: %s", (unsigned)binding->port,
-                           reason != NULL ? reason : "no reason given");
-        session_bindings_changed(session);
-    }
+    if (binding != NULL)
+        session_bind_revoked(session, binding, reason != NULL ? reason : "no reason given");
     free(reason);
     return true;
 }
@@ -154,11 +146,15 @@ static bool on_goaway(struct session_socket *socket, uint32_t id, struct span pa
     const char *why = NULL;
     if (socket->state == SOCKET_JOINING)
         return true; /* it means this socket alone, whose close will tell */
-    if (goaway_decode(payload, &goaway, &why) == PAYLOAD_OK)
+    if (goaway_decode(payload, &goaway, &why) == PAYLOAD_OK) {
+        session->farewell.has_goaway = !session->has_end;
         session_settle_end(session, SESSION_FAILED, "the daemon ended the session: %s (%s)",
                            goaway.message != NULL ? goaway.message : "", error_code_text(goaway.code));
-    else
+        session->farewell.goaway_code = goaway.code;
+        session->retry_after_ms = goaway.retry_after_ms;
+    } else {
         session_settle_end(session, SESSION_FAILED, "the daemon ended the session");
+    }
     goaway_done(&goaway);
     session_await_close(session);
     return true;

@@ -114,7 +114,7 @@ static bool has_been_steady(const struct session_socket *socket)
     return socket->state == SOCKET_ATTACHED && now_ms() - socket->attached_ms >= POOL_STEADY_MS;
 }
 
-static void fail_socket(struct session_socket *socket, const char *why)
+void session_pool_fail(struct session_socket *socket, const char *why)
 {
     struct session *session = socket->session;
     if (has_been_steady(socket))
@@ -126,7 +126,7 @@ static void fail_socket(struct session_socket *socket, const char *why)
 
 static void on_ended(void *owner, const struct connection_end *end)
 {
-    fail_socket(owner, end->text);
+    session_pool_fail(owner, end->text);
 }
 
 static const struct connection_events SECONDARY_EVENTS = {
@@ -139,7 +139,7 @@ static void on_join_deadline(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    fail_socket(arg, "the daemon does not answer");
+    session_pool_fail(arg, "the daemon does not answer");
 }
 
 static void open_socket(struct session_socket *socket, const struct join_ticket *ticket)
@@ -149,8 +149,8 @@ static void open_socket(struct session_socket *socket, const struct join_ticket 
     socket->data_received = 0;
     socket->state = SOCKET_OPENING;
     set_timer(socket->deadline, POOL_JOIN_TIMEOUT_MS);
-    socket->connection = tunnel_connection_new(session->loop, session->url, session->daemon, SUBPROTOCOL_V2_NAME,
-                                               &SECONDARY_EVENTS, socket);
+    socket->connection =
+        tunnel_connection_new(session->loop, session->access, SUBPROTOCOL_V2_NAME, &SECONDARY_EVENTS, socket);
 }
 
 void session_pool_joined(struct session_socket *socket)
@@ -158,6 +158,7 @@ void session_pool_joined(struct session_socket *socket)
     evtimer_del(socket->deadline);
     socket->state = SOCKET_ATTACHED;
     socket->attached_ms = now_ms();
+    socket->is_asked = false;
     report(socket->session, "");
 }
 
@@ -169,7 +170,7 @@ void session_pool_refused(struct session_socket *socket, const struct join_err *
         socket->session->pool.failures = POOL_FAILURES_MANY;
     snprintf(why, sizeof why, "%s (%s)", err->message, err->code);
     socket->state = SOCKET_OPENING; /* it was never in: there is nothing to tell of it */
-    fail_socket(socket, why);
+    session_pool_fail(socket, why);
 }
 
 /* The daemon may know of a loss before we do. */
@@ -179,7 +180,7 @@ static void fail_named(struct session *session, const char *nonce)
         struct session_socket *socket = &session->sockets[i];
         bool is_in_use = socket->state == SOCKET_ATTACHED || socket->state == SOCKET_JOINING;
         if (is_in_use && strcmp(socket->nonce, nonce) == 0)
-            fail_socket(socket, "the daemon has lost it");
+            session_pool_fail(socket, "the daemon has lost it");
     }
 }
 

@@ -44,5 +44,7 @@ bool session_pool_hear_lost(struct session *session, const struct connection_los
 /* JOIN_OK and JOIN_ERR came. */
 void session_pool_joined(struct session_socket *socket);
 void session_pool_refused(struct session_socket *socket, const struct join_err *err);
+/* It is lost; `why`: one line. */
+void session_pool_fail(struct session_socket *socket, const char *why);
 
 #endif

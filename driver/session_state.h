@@ -1,5 +1,5 @@
-/* The inside of a session, for session.c (its life), session_frames.c (what the daemon says) and session_pool.c (its
- * secondary sockets) alone. */
+/* The inside of a session, for session.c (its life), session_bindings.c, session_frames.c (what the daemon says),
+ * session_liveness.c (whether it is there) and session_pool.c (its secondary sockets) alone. */
 #ifndef HOODY_DRIVER_SESSION_STATE_H
 #define HOODY_DRIVER_SESSION_STATE_H
 
@@ -27,6 +27,8 @@ enum binding_state {
 struct binding {
     const struct binding_wish *wish;
     enum binding_state state;
+    struct binding_past past;
+    uint16_t asked_port;
     uint32_t id;
     uint16_t port;
 };
@@ -48,17 +50,21 @@ struct session_socket {
     struct event *deadline;                                /* of a secondary's JOIN_OK */
     int64_t attached_ms;                                   /* when; monotonic */
     uint64_t data_received;                                /* bytes of DATA payload */
+    bool is_asked;                                         /* a PING went out on it */
+    uint64_t heard_at_asked;                               /* tunnel_connection_heard then */
 };
 
 struct session {
     struct loop *loop;
-    const struct server_url *url;
-    const struct endpoint *daemon;
+    const struct daemon_access *access;
     const struct session_events *events;
     void *owner;
     enum session_state state;
-    struct session_id id;
+    struct session_id id; /* with is_resuming: the one asked for */
+    bool is_resuming;
     uint32_t connections; /* how many to ask for */
+    struct heartbeat_times heartbeat_times;
+    struct heartbeat *heartbeat; /* from HELLO_OK on */
     struct session_socket sockets[SESSION_SOCKETS_MAX];
     struct session_pool pool;
     struct stream_table streams;
@@ -67,6 +73,8 @@ struct session {
     size_t binding_count;
     bool has_end;
     enum session_end end;
+    struct farewell farewell;
+    uint32_t retry_after_ms;
     char end_text[512];
 };
 
@@ -84,12 +92,27 @@ void session_begin_closing(struct session *session, uint16_t close_code, const c
 /* The daemon broke the protocol: GOAWAY, close. */
 void session_fail(struct session *session, struct frame_error error);
 
+/* Nothing is heard any more: the connection is dropped as it is, without a word, and may be resumed. */
+void session_lose(struct session *session, const char *why);
+void session_set_deadline(struct session *session, unsigned ms);
+
 /* HELLO_OK came: asks for what was wished. */
 void session_establish(struct session *session, const struct hello_ok *ok);
-/* A binding was bound or is gone: is anything left to do, or to wait for? */
-void session_bindings_changed(struct session *session);
 /* The daemon said goodbye: its close follows. */
 void session_await_close(struct session *session);
+
+/* Keeps what a resumed session holds still, asks for everything else. */
+void session_bind_all(struct session *session, const struct hello_ok *ok);
+/* BIND_ERR came, BIND_REVOKED came. */
+void session_bind_refused(struct session *session, struct binding *binding, const struct bind_err *err);
+void session_bind_revoked(struct session *session, struct binding *binding, const char *reason);
+/* Gives all bindings back. false: there is none to be given back. */
+bool session_leave_bindings(struct session *session);
+/* A binding was bound or is gone: is anything left to do, or to wait for? */
+void session_bindings_changed(struct session *session);
+
+/* PINGs on all sockets, from now on; those on which nothing comes are lost. */
+void session_liveness_begin(struct session *session);
 
 /* Handles every frame of one message. */
 void session_read_message(struct session_socket *socket, struct evbuffer *message);

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const int STOP_SIGNALS[STOP_SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -27,11 +29,14 @@ void tunnel_stop(struct tunnel *tunnel, enum exit_status status)
 
 /* ---- the session ---- */
 
-static void on_established(void *owner, const struct session_id *id, uint32_t connections_granted)
+static void on_established(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted)
 {
     struct tunnel *tunnel = owner;
     uint32_t asked = tunnel->options->connections;
-    tunnel_note("connected to %s, session %s", tunnel->daemon.name, id->text);
+    tunnel_note("connected%s to %s, %ssession %s%s", tunnel->was_established ? " again" : "", tunnel->daemon.name,
+                tunnel->was_established && !is_resumed ? "a new " : "", id->text, is_resumed ? " is resumed" : "");
+    tunnel->was_established = true;
+    tunnel->reason[0] = '\0';
     if (connections_granted < asked)
         tunnel_note("the daemon grants %u of the %u connections that were asked for", (unsigned)connections_granted,
                     (unsigned)asked);
@@ -47,56 +52,110 @@ static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted,
                     (unsigned)granted, why);
 }
 
-/* The one line that scripts read. */
-static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
+static void format_url(const struct tunnel *tunnel, const struct binding_wish *wish, const struct bind_ok *ok,
+                       char ret_url[TUNNEL_URL_BYTES])
 {
-    struct tunnel *tunnel = owner;
-    struct host_port where = tunnel->url.where;
+    struct host_port where = tunnel->daemon.url.where;
     char text[HOST_PORT_BYTES];
     if (wish->host != NULL)
         snprintf(where.host, sizeof where.host, "%s", wish->host);
     where.port = ok->container_port;
     host_port_format(&where, text);
     if (ok->public_url != NULL)
-        printf("%s\n", ok->public_url);
+        snprintf(ret_url, TUNNEL_URL_BYTES, "%s", ok->public_url);
     else
-        printf("%s://%s\n", wish->service != NULL ? "http" : "tcp", text);
+        snprintf(ret_url, TUNNEL_URL_BYTES, "%s://%s", wish->service != NULL ? "http" : "tcp", text);
+}
+
+/* The one line that scripts read; another one only when it says something else. */
+static void tell_url(struct tunnel *tunnel, const char *url)
+{
+    if (strcmp(url, tunnel->url) == 0)
+        return;
+    snprintf(tunnel->url, sizeof tunnel->url, "%s", url);
+    printf("%s\n", url);
     fflush(stdout);
-    tunnel_note("port %u of the container leads to %s; Ctrl-C ends it", (unsigned)ok->container_port,
-                tunnel->target.name);
+}
+
+static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
+{
+    struct tunnel *tunnel = owner;
+    char url[TUNNEL_URL_BYTES];
+    uint16_t before = tunnel->port;
+    tunnel->port = ok->container_port;
+    format_url(tunnel, wish, ok, url);
+    tell_url(tunnel, url);
+    if (before == 0)
+        tunnel_note("port %u of the container leads to %s; Ctrl-C ends it", (unsigned)tunnel->port,
+                    tunnel->target.name);
+    else if (before == tunnel->port)
+        tunnel_note("port %u of the container leads to %s again", (unsigned)tunnel->port, tunnel->target.name);
+    else
+        tunnel_note("port %u is not ours any more: now port %u of the container leads to %s", (unsigned)before,
+                    (unsigned)tunnel->port, tunnel->target.name);
+}
+
+static void on_kept(void *owner, const struct binding_wish *wish)
+{
+    (void)wish;
+    struct tunnel *tunnel = owner;
+    tunnel_note("port %u of the container leads to %s again", (unsigned)tunnel->port, tunnel->target.name);
+}
+
+/* A daemon that is away for a night fills no disk. */
+static void on_interrupted(void *owner, const char *why, uint32_t delay_ms)
+{
+    (void)delay_ms;
+    struct tunnel *tunnel = owner;
+    if (strcmp(tunnel->reason, why) == 0)
+        return;
+    snprintf(tunnel->reason, sizeof tunnel->reason, "%s", why);
+    tunnel_note("%s; trying again until it works", why);
+}
+
+static enum exit_status status_of(enum session_end end)
+{
+    switch (end) {
+    case SESSION_CLOSED:
+        return EXIT_ENDED;
+    case SESSION_UNREACHABLE:
+        return EXIT_UNREACHABLE;
+    case SESSION_LOST:
+    case SESSION_EXPIRED:
+    case SESSION_FAILED:
+    case SESSION_FORBIDDEN:
+        return EXIT_FAILED;
+    }
+    return EXIT_FAILED;
 }
 
 static void on_session_ended(void *owner, enum session_end end, const char *text)
 {
     struct tunnel *tunnel = owner;
-    switch (end) {
-    case SESSION_CLOSED:
-        tunnel_note("closed");
-        tunnel_stop(tunnel, EXIT_ENDED);
-        return;
-    case SESSION_UNREACHABLE:
-        tunnel_note("%s", text);
-        tunnel_stop(tunnel, EXIT_UNREACHABLE);
-        return;
-    case SESSION_FAILED:
-        tunnel_note("%s", text);
-        tunnel_stop(tunnel, EXIT_FAILED);
-        return;
-    }
+    tunnel_note("%s", text);
+    tunnel_stop(tunnel, status_of(end));
 }
 
-static const struct session_events SESSION_EVENTS = {
+static const struct persistent_events SESSION_EVENTS = {
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
+    .on_kept = on_kept,
+    .on_interrupted = on_interrupted,
     .on_ended = on_session_ended,
 };
 
 void tunnel_connect(struct tunnel *tunnel)
 {
-    tunnel->session =
-        session_new(tunnel->loop, &tunnel->url, &tunnel->daemon, tunnel->options->connections, &SESSION_EVENTS, tunnel);
-    session_bind(tunnel->session, &tunnel->wish);
+    const struct options *options = tunnel->options;
+    const struct persistent_options how = {
+        .connections = options->connections,
+        .heartbeat = {.interval_ms = options->ping_interval_ms, .timeout_ms = options->ping_timeout_ms},
+        .waits_for_daemon = options->wait,
+        .ends_on_loss = options->exit_on_loss,
+    };
+    tunnel->session = persistent_session_new(tunnel->loop, &tunnel->daemon, &how, &SESSION_EVENTS, tunnel);
+    persistent_session_bind(tunnel->session, &tunnel->wish);
 }
 
 /* ---- start and stop ---- */
@@ -107,7 +166,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     (void)what;
     struct tunnel *tunnel = arg;
     if (tunnel->session != NULL)
-        session_close(tunnel->session);
+        persistent_session_close(tunnel->session);
     else
         tunnel_stop(tunnel, EXIT_ENDED);
 }
@@ -118,6 +177,28 @@ static void watch_signals(struct tunnel *tunnel)
         tunnel->signals[i] = evsignal_new(loop_base(tunnel->loop), STOP_SIGNALS[i], on_signal, tunnel);
         check(tunnel->signals[i] != NULL && event_add(tunnel->signals[i], NULL) == 0);
     }
+}
+
+/* false: the reason was told. */
+static bool learn_access(struct tunnel *tunnel)
+{
+    const struct options *options = tunnel->options;
+    const struct access_flags flags = {
+        .url = options->url,
+        .proxy = options->proxy,
+        .ca_file = options->cacert,
+        .is_insecure = options->insecure,
+        .token_file = options->token_file,
+    };
+    char why[ACCESS_WHY_BYTES];
+    if (!daemon_access_init(&tunnel->daemon, &flags, getenv, why)) {
+        tunnel_note("%s", why);
+        return false;
+    }
+    const char *warning = daemon_access_warning(&tunnel->daemon, &flags);
+    if (warning != NULL)
+        tunnel_note("%s", warning);
+    return true;
 }
 
 /* false: *ret_status says what it deserves; the reason was told. */
@@ -132,22 +213,11 @@ static bool find_ends(struct tunnel *tunnel, enum exit_status *ret_status)
                     options_help_hint(options->command));
         return false;
     }
-    if (!server_url_parse(options->url, &tunnel->url, &why)) {
-        tunnel_note("the URL '%s' is not understood: %s\nTry: --url ws://127.0.0.1:7080", options->url, why);
+    if (!learn_access(tunnel))
         return false;
-    }
-    if (tunnel->url.is_tls) {
-        tunnel_note("wss:// needs TLS, which is not built in yet\nTry: --url ws://%s:PORT", tunnel->url.where.host);
-        return false;
-    }
     *ret_status = EXIT_FAILED;
     if (!endpoint_resolve(&target, &tunnel->target, &why)) {
         tunnel_note("the target %s is not known: %s", target.host, why);
-        return false;
-    }
-    *ret_status = EXIT_UNREACHABLE;
-    if (!endpoint_resolve(&tunnel->url.where, &tunnel->daemon, &why)) {
-        tunnel_note("can't reach the daemon: %s is not known: %s", tunnel->url.where.host, why);
         return false;
     }
     return true;
@@ -160,12 +230,15 @@ bool tunnel_init(struct tunnel *ret_tunnel, const struct options *options)
         .wish = {.port = options->port, .label = *options->label != '\0' ? options->label : NULL},
         .status = EXIT_FAILED,
     };
-    if (!find_ends(ret_tunnel, &ret_tunnel->status))
+    if (!find_ends(ret_tunnel, &ret_tunnel->status)) {
+        daemon_access_done(&ret_tunnel->daemon);
         return false;
+    }
     ret_tunnel->status = EXIT_FAILED;
     ret_tunnel->loop = loop_new();
     if (ret_tunnel->loop == NULL) {
         tunnel_note("the system gives no event loop");
+        daemon_access_done(&ret_tunnel->daemon);
         return false;
     }
     watch_signals(ret_tunnel);
@@ -181,6 +254,7 @@ void tunnel_done(struct tunnel *tunnel)
 {
     for (size_t i = 0; i < STOP_SIGNAL_COUNT; i++)
         event_free(tunnel->signals[i]);
-    session_destroy(&tunnel->session);
+    persistent_session_destroy(&tunnel->session);
     loop_destroy(&tunnel->loop);
+    daemon_access_done(&tunnel->daemon);
 }

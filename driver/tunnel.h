@@ -5,18 +5,21 @@
 
 #include "exit_status.h"
 #include "options.h"
-#include "session.h"
+#include "persistent_session.h"
 
-enum { STOP_SIGNAL_COUNT = 3 };
+enum { STOP_SIGNAL_COUNT = 3, TUNNEL_URL_BYTES = 2048, TUNNEL_NOTE_BYTES = 512 };
 
 struct tunnel {
     const struct options *options;
     struct loop *loop;
-    struct server_url url;
-    struct endpoint daemon;
+    struct daemon_access daemon;
     struct endpoint target;
-    struct binding_wish wish; /* the command completes it before tunnel_connect */
-    struct session *session;  /* NULL: not connected yet */
+    struct binding_wish wish;           /* the command completes it before tunnel_connect */
+    struct persistent_session *session; /* NULL: not connected yet */
+    bool was_established;
+    uint16_t port;                  /* as bound last, 0: not yet */
+    char url[TUNNEL_URL_BYTES];     /* as told last */
+    char reason[TUNNEL_NOTE_BYTES]; /* of an interruption, as told last; "": none, or it is over */
     struct event *signals[STOP_SIGNAL_COUNT];
     enum exit_status status;
 };
@@ -24,8 +27,8 @@ struct tunnel {
 /* One line on stderr. */
 __attribute__((format(printf, 1, 2))) void tunnel_note(const char *format, ...);
 
-/* Resolves target and daemon, watches the signals. false: the reason was told, ret_tunnel->status says what it
- * deserves, there is nothing to be done. */
+/* Resolves the target, learns how the daemon is reached, watches the signals. false: the reason was told,
+ * ret_tunnel->status says what it deserves, there is nothing to be done. */
 bool tunnel_init(struct tunnel *ret_tunnel, const struct options *options);
 void tunnel_done(struct tunnel *tunnel);
 

@@ -3,37 +3,28 @@
 #include "check.h"
 #include "handshake.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
-enum {
-    IO_CHUNK = 131072,       /* bytes per read or write of the socket */
-    UNSENT_LOW_MARK = 16384, /* TCP_NOTSENT_LOWAT: what the kernel queues beyond the congestion window */
-    KEEPALIVE_IDLE_S = 30,   /* a lost peer is noticed within a minute or so */
-    KEEPALIVE_INTERVAL_S = 10,
-    KEEPALIVE_PROBES = 3,
-    USER_TIMEOUT_MS = 60000,
-};
+enum { IO_CHUNK = 131072 /* bytes per read or write of the socket */ };
 
 enum connection_state { DIALING, HANDSHAKING, OPEN, CLOSING /* a close frame went out */, ENDED };
 
 struct tunnel_connection {
     struct loop *loop;
-    const struct server_url *url;
-    const struct endpoint *daemon;
+    const struct daemon_access *access;
     const char *subprotocols;     /* offered */
     enum subprotocol subprotocol; /* agreed on */
     const struct connection_events *events;
     void *owner;
     enum connection_state state;
-    struct dial *dial;
+    struct daemon_dial *dial;
     struct bufferevent *bev;
+    uint64_t heard;
     struct event *deadline; /* of the handshake, of the close */
     char key[WEBSOCKET_KEY_LENGTH + 1];
     struct http_reader *handshake;
@@ -100,7 +91,7 @@ void tunnel_connection_close(struct tunnel_connection *connection, uint16_t code
     case DIALING:
     case HANDSHAKING:
         settle_end(connection, CONNECTION_CLOSED, WEBSOCKET_CLOSE_ABNORMAL, "given up before it was open");
-        dial_destroy(&connection->dial);
+        daemon_dial_destroy(&connection->dial);
         if (connection->bev != NULL)
             bufferevent_disable(connection->bev, EV_READ); /* an answer in this very turn must not open it again */
         set_deadline(connection, 0);
@@ -112,6 +103,21 @@ void tunnel_connection_close(struct tunnel_connection *connection, uint16_t code
     case ENDED:
         return;
     }
+}
+
+void tunnel_connection_drop(struct tunnel_connection *connection, const char *why)
+{
+    if (connection->state == ENDED)
+        return;
+    settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "%s", why);
+    daemon_dial_destroy(&connection->dial);
+    outbox_shut(&connection->outbox);
+    if (connection->bev != NULL) {
+        const struct linger at_once = {.l_onoff = 1};
+        setsockopt(bufferevent_getfd(connection->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        bufferevent_disable(connection->bev, EV_READ | EV_WRITE); /* what comes in this very turn is too late */
+    }
+    set_deadline(connection, 0);
 }
 
 static void on_close_frame(struct tunnel_connection *connection)
@@ -191,12 +197,16 @@ static void read_handshake(struct tunnel_connection *connection)
             open_up(connection);
             return;
         }
-        settle_end(connection, CONNECTION_REFUSED, 0, "%s", why);
+        settle_end(connection,
+                   handshake_is_final(http_reader_head(connection->handshake)) ? CONNECTION_FORBIDDEN
+                                                                               : CONNECTION_REFUSED,
+                   0, "%s", why);
         break;
     case HTTP_BODY:
     case HTTP_END:
     case HTTP_BAD:
-        settle_end(connection, CONNECTION_REFUSED, 0, "it does not speak HTTP: is there a hoody-tunnel daemon?");
+        settle_end(connection, CONNECTION_REFUSED, 0, "it does not speak HTTP: is there a hoody-tunnel daemon%s?",
+                   connection->access->tls == NULL ? ", and is it ws:// rather than wss://" : "");
         break;
     }
     finish(connection);
@@ -206,6 +216,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct tunnel_connection *connection = arg;
+    connection->heard++;
     if (connection->state == HANDSHAKING)
         read_handshake(connection);
     while ((connection->state == OPEN || connection->state == CLOSING) && read_websocket(connection))
@@ -254,51 +265,47 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     finish(connection);
 }
 
-static void set_socket_options(int fd)
-{
-    const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
-    const int unsent = UNSENT_LOW_MARK, timeout = USER_TIMEOUT_MS;
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-}
-
-static void on_dialed(void *owner, int fd, int error)
+static void on_reached(void *owner, struct bufferevent *bev)
 {
     struct tunnel_connection *connection = owner;
-    dial_destroy(&connection->dial);
-    if (fd < 0) {
-        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it %s", dial_error_text(error));
-        finish(connection);
-        return;
-    }
-    set_socket_options(fd);
-    connection->bev = bufferevent_socket_new(loop_base(connection->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-    check(connection->bev != NULL && websocket_random_key(connection->key));
-    check(outbox_init(&connection->outbox, connection->loop, bufferevent_get_output(connection->bev)));
-    bufferevent_set_max_single_read(connection->bev, IO_CHUNK);
-    bufferevent_set_max_single_write(connection->bev, IO_CHUNK);
-    bufferevent_setwatermark(connection->bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
-    bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
-    handshake_write(connection->url, connection->key, connection->subprotocols,
-                    bufferevent_get_output(connection->bev));
+    daemon_dial_destroy(&connection->dial);
+    connection->bev = bev;
+    check(websocket_random_key(connection->key));
+    check(outbox_init(&connection->outbox, connection->loop, bufferevent_get_output(bev)));
+    bufferevent_set_max_single_read(bev, IO_CHUNK);
+    bufferevent_set_max_single_write(bev, IO_CHUNK);
+    bufferevent_setwatermark(bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
+    bufferevent_setcb(bev, on_read, on_write, on_event, connection);
+    handshake_write(&connection->access->url, connection->key, connection->subprotocols, connection->access->token,
+                    bufferevent_get_output(bev));
     connection->state = HANDSHAKING;
     set_deadline(connection, HANDSHAKE_TIMEOUT_MS);
-    bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
+    bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
 
-struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct server_url *url,
-                                                const struct endpoint *daemon, const char *subprotocols,
-                                                const struct connection_events *events, void *owner)
+static void on_dial_failed(void *owner, enum dial_failure failure, const char *text)
+{
+    static const enum connection_end_kind KINDS[] = {
+        [DIAL_UNREACHABLE] = CONNECTION_UNREACHABLE,
+        [DIAL_REFUSED] = CONNECTION_REFUSED,
+        [DIAL_FORBIDDEN] = CONNECTION_FORBIDDEN,
+    };
+    struct tunnel_connection *connection = owner;
+    daemon_dial_destroy(&connection->dial);
+    settle_end(connection, KINDS[failure], 0, "%s", text);
+    finish(connection);
+}
+
+static const struct daemon_dial_events DIAL_EVENTS = {.on_reached = on_reached, .on_failed = on_dial_failed};
+
+struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct daemon_access *access,
+                                                const char *subprotocols, const struct connection_events *events,
+                                                void *owner)
 {
     struct tunnel_connection *connection = calloc(1, sizeof *connection);
     check(connection != NULL);
     connection->loop = loop;
-    connection->url = url;
-    connection->daemon = daemon;
+    connection->access = access;
     connection->subprotocols = subprotocols;
     connection->events = events;
     connection->owner = owner;
@@ -308,8 +315,13 @@ struct tunnel_connection *tunnel_connection_new(struct loop *loop, const struct 
     connection->deadline = evtimer_new(loop_base(loop), on_deadline, connection);
     check(connection->handshake != NULL && connection->message != NULL && connection->deadline != NULL);
     check(websocket_reader_init(&connection->reader, WEBSOCKET_CLIENT, TUNNEL_MESSAGE_MAX));
-    connection->dial = dial_new(loop, daemon, DIAL_TIMEOUT_MS, on_dialed, connection);
+    connection->dial = daemon_dial_new(loop, access, &DIAL_EVENTS, connection);
     return connection;
+}
+
+uint64_t tunnel_connection_heard(const struct tunnel_connection *connection)
+{
+    return connection->heard;
 }
 
 enum subprotocol tunnel_connection_subprotocol(const struct tunnel_connection *connection)
@@ -343,7 +355,7 @@ void tunnel_connection_destroy(struct tunnel_connection **p_connection)
     if (connection == NULL)
         return;
     connection->state = ENDED;
-    dial_destroy(&connection->dial);
+    daemon_dial_destroy(&connection->dial);
     outbox_shut(&connection->outbox);
     evtimer_del(connection->deadline);
     if (connection->bev != NULL) {

@@ -24,7 +24,7 @@ static void the_request_offers_what_it_should(void **state)
     char head[1024] = "";
     struct evbuffer *out = evbuffer_new();
     assert_true(server_url_parse("ws://h.example:7080", &url, &why));
-    handshake_write(&url, KEY, PROTOCOL, out);
+    handshake_write(&url, KEY, PROTOCOL, "", out);
     evbuffer_remove(out, head, sizeof head - 1);
     evbuffer_free(out);
     static const char EXPECTED[] = "GET /api/v1/tunnel/connect HTTP/1.1\r\n"
@@ -37,6 +37,21 @@ static void the_request_offers_what_it_should(void **state)
                                    "User-Agent: hoody-tunnel/";
     assert_memory_equal(head, EXPECTED, sizeof EXPECTED - 1);
     assert_string_equal(head + strlen(head) - 4, "\r\n\r\n");
+}
+
+static void a_token_goes_along(void **state)
+{
+    (void)state;
+    struct server_url url;
+    const char *why = NULL;
+    char head[1024] = "";
+    struct evbuffer *out = evbuffer_new();
+    assert_true(server_url_parse("wss://h.example", &url, &why));
+    handshake_write(&url, KEY, PROTOCOL, "s3cret", out);
+    evbuffer_remove(out, head, sizeof head - 1);
+    evbuffer_free(out);
+    assert_non_null(strstr(head, "\r\nHost: h.example\r\n"));
+    assert_non_null(strstr(head, "\r\nAuthorization: Bearer s3cret\r\n\r\n"));
 }
 
 /* "" when accepted, and then it is the expected one; else why not. */
@@ -116,18 +131,32 @@ static void any_other_status_is_told_with_a_hint(void **state)
     (void)state;
     assert_non_null(strstr(judge("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"), "HTTP 403 Forbidden: "));
     assert_non_null(strstr(judge("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"), "--trusted-source"));
+    assert_non_null(strstr(judge("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"), "--token-file"));
     assert_non_null(strstr(judge("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "is that the URL"));
     assert_non_null(strstr(judge("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), "HTTP 200"));
+}
+
+static void what_would_be_the_same_another_time_is_final(void **state)
+{
+    (void)state;
+    static const uint16_t FINAL[] = {400, 401, 403, 405, 407, 426},
+                          PASSING[] = {200, 302, 404, 408, 429, 500, 502, 503};
+    for (size_t i = 0; i < sizeof FINAL / sizeof *FINAL; i++)
+        assert_true(handshake_is_final(&(struct http_head){.status = FINAL[i]}));
+    for (size_t i = 0; i < sizeof PASSING / sizeof *PASSING; i++)
+        assert_false(handshake_is_final(&(struct http_head){.status = PASSING[i]}));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_offers_what_it_should),
+        cmocka_unit_test(a_token_goes_along),
         cmocka_unit_test(a_good_answer_is_accepted_in_any_spelling),
         cmocka_unit_test(any_of_the_offered_subprotocols_may_be_taken_up),
         cmocka_unit_test(an_answer_that_is_not_ours_is_refused),
         cmocka_unit_test(any_other_status_is_told_with_a_hint),
+        cmocka_unit_test(what_would_be_the_same_another_time_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ static void bind_asks_for_a_tcp_port_of_that_address(void **state)
 {
     struct stage *stage = *state;
     struct binding_wish wish = {.port = 0, .target = &stage->target, .host = "::1", .label = "db"};
-    session_bind(stage->session, &wish);
+    session_bind(stage->session, &wish, (struct binding_past){0});
     stage_hear_text(stage, FRAME_BIND, 0,
                     "{\"clientBindRef\":2,\"kind\":\"tcp\",\"mode\":\"pull\",\"containerPort\":0,\"label\":\"db\","
                     "\"host\":\"::1\"}");

@@ -276,7 +276,7 @@ static void a_socket_that_the_kit_closes_is_joined_anew(void **state)
 {
     struct stage *stage = *state;
     establish_two(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_GOING_AWAY, "", bufferevent_get_output(stage->kit->bev));
+    stage_say_close(stage, WEBSOCKET_CLOSE_GOING_AWAY);
     hear_lost(stage, "abc", 0);
     reissue(stage, TICKET(1, "fresh"));
     let_in(stage, 2, 1, "fresh");
@@ -339,7 +339,7 @@ static void a_lost_primary_ends_the_session_with_all_its_sockets(void **state)
     stage_on(stage, 0);
     stage_drop_kit(stage, true);
     stage_await_end(stage);
-    assert_int_equal(stage->end, SESSION_FAILED);
+    assert_int_equal(stage->end, SESSION_LOST);
     stage_service_hear_reset(stage, 0);
     stage_on(stage, 1);
     while (!stage->kit->has_ended)

@@ -54,7 +54,7 @@ static void a_refused_port_ends_the_session_with_its_reason(void **state)
     stage_say(stage, FRAME_BIND_ERR, 0,
               "{\"clientBindRef\":1,\"code\":\"ALREADY_BOUND\",\"message\":\"use --takeover\"}");
     stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
-    the_end_is(stage, SESSION_FAILED, "use --takeover (ALREADY_BOUND)");
+    the_end_is(stage, SESSION_FORBIDDEN, "use --takeover (ALREADY_BOUND)");
     assert_int_equal(stage->bound, 0);
 }
 
@@ -81,7 +81,7 @@ static void a_goaway_instead_of_hello_ok_says_why(void **state)
     struct stage *stage = *state;
     stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":14,\"message\":\"tunnel session limit reached\"}");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_TRY_LATER, "", bufferevent_get_output(stage->kit->bev));
+    stage_say_close(stage, WEBSOCKET_CLOSE_TRY_LATER);
     the_end_is(stage, SESSION_FAILED, "tunnel session limit reached (resource exhausted)");
 }
 
@@ -123,7 +123,7 @@ static void a_text_message_is_refused(void **state)
     websocket_write(WEBSOCKET_SERVER, WEBSOCKET_TEXT, text, bufferevent_get_output(stage->kit->bev));
     evbuffer_free(text);
     stage_hear_close(stage, WEBSOCKET_CLOSE_PROTOCOL_ERROR);
-    the_end_is(stage, SESSION_FAILED, "text frames not allowed");
+    the_end_is(stage, SESSION_LOST, "text frames not allowed");
 }
 
 static void a_stream_open_that_is_no_json_is_a_protocol_error(void **state)
@@ -204,7 +204,7 @@ static void a_goaway_ends_streams_and_session(void **state)
     stage_service_hear(stage, 0, "GET / HTTP/1.1\r\nHost: service\r\n\r\n");
     stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":0,\"message\":\"kit is shutting down\"}");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_GOING_AWAY, "", bufferevent_get_output(stage->kit->bev));
+    stage_say_close(stage, WEBSOCKET_CLOSE_GOING_AWAY);
     stage_service_hear_reset(stage, 0);
     the_end_is(stage, SESSION_FAILED, "kit is shutting down (no error)");
 }
@@ -214,7 +214,7 @@ static void a_goaway_counts_whatever_it_holds(void **state)
     struct stage *stage = *state;
     stage_say(stage, FRAME_GOAWAY, 0, "nonsense");
     stage_send(stage);
-    websocket_write_close(WEBSOCKET_SERVER, WEBSOCKET_CLOSE_NORMAL, "", bufferevent_get_output(stage->kit->bev));
+    stage_say_close(stage, WEBSOCKET_CLOSE_NORMAL);
     the_end_is(stage, SESSION_FAILED, "the daemon ended the session");
 }
 
@@ -223,7 +223,7 @@ static void a_binding_taken_away_ends_the_session(void **state)
     struct stage *stage = *state;
     stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":1,\"reason\":\"taken over\"}");
     stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
-    the_end_is(stage, SESSION_FAILED, "port 8080 was taken away: taken over");
+    the_end_is(stage, SESSION_FORBIDDEN, "port 8080 was taken away: taken over");
 }
 
 static void a_lost_connection_ends_it(void **state)
@@ -233,7 +233,7 @@ static void a_lost_connection_ends_it(void **state)
     stage_service_hear(stage, 0, "GET / HTTP/1.1\r\nHost: service\r\n\r\n");
     stage_drop_kit(stage, true);
     stage_service_hear_reset(stage, 0);
-    the_end_is(stage, SESSION_FAILED, "the connection to the daemon was lost");
+    the_end_is(stage, SESSION_LOST, "the connection to the daemon was lost");
 }
 
 static void closing_gives_the_port_back_and_says_goodbye(void **state)

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static void keep_frames(struct kit_socket *kit, struct evbuffer *message)
 {
@@ -44,7 +45,7 @@ static bool accept_handshake(struct kit_socket *kit)
     struct evbuffer_ptr end = evbuffer_search(input, "\r\n\r\n", 4, NULL);
     if (end.pos < 0)
         return false;
-    char head[2048] = "", accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+    char head[2048] = "", answer[512], accept[WEBSOCKET_ACCEPT_LENGTH + 1];
     const char *taken = NULL;
     assert_true((size_t)end.pos + 4 < sizeof head);
     evbuffer_remove(input, head, (size_t)end.pos + 4);
@@ -52,16 +53,24 @@ static bool accept_handshake(struct kit_socket *kit)
     assert_non_null(strstr(head, offer_of(kit, &taken)));
     if (kit != &kit->stage->sockets[0] && kit->stage->refused_upgrades > 0) {
         kit->stage->refused_upgrades--;
-        evbuffer_add_printf(bufferevent_get_output(kit->bev), "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+        evbuffer_add_printf(bufferevent_get_output(kit->bev), "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n",
+                            kit->stage->refusal);
         return false;
     }
     const char *key = strstr(head, KEY);
     assert_non_null(key);
     websocket_accept_key(span_of(key + sizeof KEY - 1, WEBSOCKET_KEY_LENGTH), accept);
-    evbuffer_add_printf(bufferevent_get_output(kit->bev),
-                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-                        accept, taken);
+    int length = snprintf(answer, sizeof answer,
+                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+                          accept, taken);
+    size_t number = (size_t)(kit - kit->stage->sockets);
+    if (number > 0 && number <= kit->stage->cut_upgrades && number < (size_t)length) {
+        send(bufferevent_getfd(kit->bev), answer, number - 1, MSG_NOSIGNAL);
+        shutdown(bufferevent_getfd(kit->bev), SHUT_RDWR);
+        return false;
+    }
+    evbuffer_add(bufferevent_get_output(kit->bev), answer, (size_t)length);
     kit->is_open = true;
     return true;
 }
@@ -75,6 +84,8 @@ static void on_kit_read(struct bufferevent *bev, void *arg)
         while ((event = websocket_read(&kit->reader, input, message)) != WEBSOCKET_MORE) {
             if (event == WEBSOCKET_CLOSED) {
                 kit->close_code = kit->reader.close_code;
+                if (kit->has_said_close)
+                    shutdown(bufferevent_getfd(bev), SHUT_RDWR);
                 break;
             }
             assert_int_equal(event, WEBSOCKET_MESSAGE);
@@ -265,6 +276,13 @@ void stage_hear_close(struct stage *stage, uint16_t code)
     AWAIT(stage, stage->kit->close_code != 0);
     assert_true(TAILQ_EMPTY(&stage->kit->heard));
     assert_int_equal(stage->kit->close_code, code);
+    websocket_write_close(WEBSOCKET_SERVER, code, "", bufferevent_get_output(stage->kit->bev));
+}
+
+void stage_say_close(struct stage *stage, uint16_t code)
+{
+    stage_send(stage);
+    stage->kit->has_said_close = true;
     websocket_write_close(WEBSOCKET_SERVER, code, "", bufferevent_get_output(stage->kit->bev));
 }
 

@@ -16,9 +16,10 @@ void stage_run_once(struct stage *stage)
     assert_true(event_base_loop(loop_base(stage->loop), EVLOOP_ONCE) >= 0);
 }
 
-static void on_established(void *owner, const struct session_id *id, uint32_t connections_granted)
+static void on_established(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted)
 {
     struct stage *stage = owner;
+    stage->is_resumed = is_resumed;
     stage->granted = connections_granted;
     assert_string_equal(id->text, "S-11111111-2222-4333-8444-555555555555");
     stage->is_established = true;
@@ -42,20 +43,54 @@ static void on_bound(void *owner, const struct binding_wish *wish, const struct 
         snprintf(stage->public_url, sizeof stage->public_url, "%s", ok->public_url);
 }
 
-static void on_ended(void *owner, enum session_end end, const char *text)
+static void on_kept(void *owner, const struct binding_wish *wish)
 {
     struct stage *stage = owner;
+    assert_ptr_equal(wish, &stage->wish);
+    stage->kept++;
+}
+
+static void end(struct stage *stage, enum session_end end, const char *text)
+{
     assert_false(stage->is_over);
     stage->is_over = true;
     stage->end = end;
     snprintf(stage->end_text, sizeof stage->end_text, "%s", text);
 }
 
+static void on_ended(void *owner, const struct session_ending *ending)
+{
+    end(owner, ending->end, ending->text);
+}
+
 static const struct session_events EVENTS = {
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
+    .on_kept = on_kept,
     .on_ended = on_ended,
+};
+
+static void on_interrupted(void *owner, const char *why, uint32_t delay_ms)
+{
+    struct stage *stage = owner;
+    stage->interruptions++;
+    stage->delay_ms = delay_ms;
+    snprintf(stage->interruption, sizeof stage->interruption, "%s", why);
+}
+
+static void on_persistent_ended(void *owner, enum session_end how, const char *text)
+{
+    end(owner, how, text);
+}
+
+static const struct persistent_events PERSISTENT_EVENTS = {
+    .on_established = on_established,
+    .on_sockets_changed = on_sockets_changed,
+    .on_bound = on_bound,
+    .on_kept = on_kept,
+    .on_interrupted = on_interrupted,
+    .on_ended = on_persistent_ended,
 };
 
 void stage_await_end(struct stage *stage)
@@ -86,6 +121,7 @@ static struct stage *new_stage(void **state)
 {
     struct stage *stage = calloc(1, sizeof *stage);
     struct endpoint target;
+    struct endpoint daemon;
     const char *why = NULL;
     char url[HOST_PORT_BYTES + 8];
     assert_non_null(stage);
@@ -95,10 +131,14 @@ static struct stage *new_stage(void **state)
     stage->asked = 1;
     stage->loop = loop_new();
     assert_non_null(stage->loop);
-    stage->kit_listener = listen_somewhere(stage, stage_kit_accept, &stage->daemon);
+    stage->kit_listener = listen_somewhere(stage, stage_kit_accept, &daemon);
     stage->service_listener = listen_somewhere(stage, stage_service_accept, &target);
-    snprintf(url, sizeof url, "ws://%s", stage->daemon.name);
-    assert_true(server_url_parse(url, &stage->url, &why));
+    snprintf(url, sizeof url, "ws://%s", daemon.name);
+    assert_true(server_url_parse(url, &stage->access.url, &why));
+    snprintf(stage->access.name, sizeof stage->access.name, "%s", daemon.name);
+    stage->access.token_file = "";
+    stage->heartbeat = (struct heartbeat_times){.interval_ms = 3600000, .timeout_ms = 3600000};
+    stage->refusal = "503 Busy";
     local_service_init(&stage->service, stage->loop, &target, HOST_FIXED, "service");
     tcp_target_init(&stage->target, stage->loop, &target, DIAL_TIMEOUT_MS);
     return stage;
@@ -106,8 +146,9 @@ static struct stage *new_stage(void **state)
 
 static void begin_session(struct stage *stage)
 {
-    stage->session = session_new(stage->loop, &stage->url, &stage->daemon, stage->asked, &EVENTS, stage);
-    session_bind(stage->session, &stage->wish);
+    const struct session_options options = {.connections = stage->asked, .heartbeat = stage->heartbeat};
+    stage->session = session_new(stage->loop, &stage->access, &options, &EVENTS, stage);
+    session_bind(stage->session, &stage->wish, (struct binding_past){0});
     stage_on(stage, 0);
     stage_hear(stage, FRAME_HELLO, 0);
 }
@@ -160,11 +201,68 @@ int stage_set_up_pull(void **state)
     return 0;
 }
 
+/* Nothing is waited for; whether the stage's time is right is for backoff_test. */
+static unsigned failures_seen;
+
+static uint32_t no_delay_ms(unsigned failures)
+{
+    failures_seen = failures;
+    return 0;
+}
+
+unsigned stage_failures(void)
+{
+    return failures_seen;
+}
+
+static struct stage *begin_persistent(void **state, uint16_t port, bool waits, bool ends_on_loss)
+{
+    struct stage *stage = new_stage(state);
+    stage->wish = (struct binding_wish){.port = port, .service = &stage->service};
+    const struct persistent_options options = {
+        .connections = stage->asked,
+        .heartbeat = stage->heartbeat,
+        .waits_for_daemon = waits,
+        .ends_on_loss = ends_on_loss,
+        .delay_ms = no_delay_ms,
+    };
+    stage->persistent = persistent_session_new(stage->loop, &stage->access, &options, &PERSISTENT_EVENTS, stage);
+    persistent_session_bind(stage->persistent, &stage->wish);
+    stage_on(stage, 0);
+    stage_hear(stage, FRAME_HELLO, 0);
+    return stage;
+}
+
+int stage_set_up_persistent(void **state)
+{
+    become_bound(begin_persistent(state, 8080, false, false));
+    return 0;
+}
+
+int stage_set_up_persistent_any(void **state)
+{
+    become_bound(begin_persistent(state, 0, false, false));
+    return 0;
+}
+
+int stage_set_up_patient(void **state)
+{
+    begin_persistent(state, 8080, true, false);
+    return 0;
+}
+
+int stage_set_up_impatient(void **state)
+{
+    become_bound(begin_persistent(state, 8080, false, true));
+    return 0;
+}
+
 int stage_tear_down(void **state)
 {
     struct stage *stage = *state;
     free(stage->current);
     session_destroy(&stage->session);
+    persistent_session_destroy(&stage->persistent);
     local_service_done(&stage->service);
     for (size_t i = 0; i < stage->socket_count; i++)
         stage_forget_kit(&stage->sockets[i]);

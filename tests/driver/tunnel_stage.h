@@ -5,7 +5,7 @@
 #define HOODY_TESTS_TUNNEL_STAGE_H
 
 #include "frame_batch.h"
-#include "session.h"
+#include "persistent_session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 enum {
     STAGE_CONNECTIONS_MAX = 16,
-    STAGE_SOCKETS_MAX = 8,
+    STAGE_SOCKETS_MAX = 256,
     STAGE_BLOCKING_SOCKETS = 3,
     STAGE_WINDOW = 65536 * 2,
     STAGE_SESSION_WINDOW = 65536 * 4,
@@ -39,7 +39,8 @@ struct kit_socket {
     struct websocket_reader reader;
     struct frame_batch batch;
     TAILQ_HEAD(, heard) heard;
-    bool has_ended;      /* the driver dropped it */
+    bool has_ended; /* the driver dropped it */
+    bool has_said_close;
     uint16_t close_code; /* of its close frame, 0: none yet */
 };
 
@@ -51,19 +52,22 @@ struct service_connection {
 
 struct stage {
     struct loop *loop;
-    struct server_url url;
-    struct endpoint daemon;
+    struct daemon_access access;
     struct local_service service;
     struct tcp_target target; /* the same, for PULL */
     struct binding_wish wish;
-    uint32_t asked; /* how many sockets */
-    struct session *session;
+    uint32_t asked;                        /* how many sockets */
+    struct session *session;               /* NULL: the persistent one */
+    struct persistent_session *persistent; /* NULL: the other one */
+    struct heartbeat_times heartbeat;
 
     /* the kit */
     struct evconnlistener *kit_listener;
     struct kit_socket sockets[STAGE_SOCKETS_MAX]; /* as they came */
     size_t socket_count;
-    unsigned refused_upgrades; /* so many secondaries get a 503 */
+    unsigned refused_upgrades; /* so many upgrades but the first get the refusal */
+    const char *refusal;       /* its status and reason */
+    size_t cut_upgrades;       /* the 101s of all but the first are cut after 0, 1, 2... bytes, up to this */
     struct kit_socket *kit;    /* what is said goes out on it, only its frames are heard; the first one at first */
     struct heard *current;     /* what stage_hear returned last */
 
@@ -75,6 +79,11 @@ struct stage {
 
     /* what the session told */
     bool is_established;
+    bool is_resumed;
+    unsigned kept;
+    unsigned interruptions;
+    uint32_t delay_ms; /* as told last */
+    char interruption[512];
     uint32_t granted;
     uint32_t attached; /* as told last */
     unsigned bound;
@@ -90,6 +99,11 @@ int stage_set_up(void **state);         /* bound, ready for STREAM_OPEN */
 int stage_set_up_early(void **state);   /* HELLO was heard, nothing said */
 int stage_set_up_several(void **state); /* HELLO of v2 was heard that asks for four sockets, nothing said */
 int stage_set_up_pull(void **state);    /* bound, ready for STREAM_OPEN of tcp */
+/* The same session, persistent, bound; it wishes for that port, or for any and has been given 8080. */
+int stage_set_up_persistent(void **state);
+int stage_set_up_persistent_any(void **state);
+int stage_set_up_patient(void **state);   /* HELLO was heard, nothing said; the first connection may be tried again */
+int stage_set_up_impatient(void **state); /* bound; nothing is tried again */
 int stage_tear_down(void **state);
 
 /* From now on the kit speaks and hears on this socket; they are numbered as they come, and awaited. */
@@ -124,6 +138,8 @@ uint32_t stage_take_windows(struct stage *stage, uint32_t stream);
 size_t stage_fill_up(struct stage *stage, uint32_t stream);
 /* The driver's close frame; answers it. */
 void stage_hear_close(struct stage *stage, uint16_t code);
+/* The kit's close frame; the driver's answer ends the connection. */
+void stage_say_close(struct stage *stage, uint16_t code);
 void stage_drop_kit(struct stage *stage, bool with_reset);
 
 /* The local service. Connections are numbered as they come. */
@@ -139,6 +155,9 @@ void stage_service_end(struct stage *stage, size_t number); /* FIN, still reads 
 void stage_service_reset(struct stage *stage, size_t number);
 void stage_service_hear_end(struct stage *stage, size_t number);
 void stage_service_hear_reset(struct stage *stage, size_t number);
+
+/* In a row, of which the last delay was to be computed; the stage's delays are none. */
+unsigned stage_failures(void);
 
 /* One turn of the loop, for conditions of the test's own. */
 void stage_run_once(struct stage *stage);

@@ -104,9 +104,9 @@ def takeover_takes_the_port_from_another_driver():
                 first.process.stdout.close()
 
 
-def a_daemon_that_goes_away_is_1():
+def a_daemon_that_goes_away_is_1_when_asked_for():
     with http_origin(hello) as origin, Daemon() as daemon:
-        driver = Expose(daemon, origin.port).__enter__()
+        driver = Expose(daemon, origin.port, "--exit-on-loss").__enter__()
         daemon.stop()
         assert driver.wait() == 1 and driver.stderr().strip(), driver.stderr()
         driver.process.stdout.close()
@@ -130,6 +130,6 @@ harness.run(
     a_refused_bind_is_1_and_says_why,
     the_port_is_told_in_one_line_and_given_back_at_the_end,
     takeover_takes_the_port_from_another_driver,
-    a_daemon_that_goes_away_is_1,
+    a_daemon_that_goes_away_is_1_when_asked_for,
     a_service_that_goes_away_is_a_502_that_says_so,
 )

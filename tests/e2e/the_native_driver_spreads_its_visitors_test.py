@@ -192,14 +192,17 @@ def one_good_request(port):
         ask_and_check(visitor, os.urandom(100_000))
 
 
-def a_lost_primary_ends_it():
+def with_a_lost_primary_all_are_built_anew():
     with http_origin(echo) as origin, Daemon() as daemon, Relay(daemon.port) as relay:
-        driver = Expose(relay, origin.port, "--connections", str(SOCKETS)).__enter__()
-        wait_until(lambda: attached(driver), "all connections stand")
-        relay.cut(0)
-        assert driver.wait() == 1 and "lost" in driver.stderr(), driver.stderr()
-        driver.stop(expect=1)
-        driver.process.stdout.close()
+        with Expose(relay, origin.port, "--connections", str(SOCKETS)) as driver:
+            wait_until(lambda: attached(driver), "all connections stand")
+            (before,) = daemon.get_json("/sessions")["sessions"]
+            relay.cut(0)
+            wait_until(lambda: attached(driver) == 2, "all connections stand again")
+            (after,) = daemon.get_json("/sessions")["sessions"]
+            assert (after["sessionId"], after["bindings"]) == (before["sessionId"], before["bindings"]), (before, after)
+            assert len(relay.pairs) == 2 * SOCKETS, relay.pairs
+            assert run_visitors(driver.port, lambda port, _: one_good_request(port)) == []
 
 
 harness.run(
@@ -207,5 +210,5 @@ harness.run(
     fewer_connections_than_asked_for_will_do,
     a_lost_connection_takes_only_its_own_visitors_along,
     under_load_a_cut_connection_tears_requests_and_no_bytes,
-    a_lost_primary_ends_it,
+    with_a_lost_primary_all_are_built_anew,
 )

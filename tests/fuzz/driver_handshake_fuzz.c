@@ -17,7 +17,7 @@ static void check_request(const struct server_url *url)
     struct evbuffer *wire = evbuffer_new();
     struct http_reader *reader = http_reader_new(HTTP_REQUESTS);
     struct tunnel_handshake handshake;
-    handshake_write(url, KEY, SUBPROTOCOL_V1_NAME, wire);
+    handshake_write(url, KEY, SUBPROTOCOL_V1_NAME, "", wire);
     if (http_reader_read(reader, wire, NULL, 0) == HTTP_HEAD) {
         const struct http_head *head = http_reader_head(reader);
         check(span_equals(head->target, url->path) && evbuffer_get_length(wire) == 0);
