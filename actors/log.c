@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,10 +227,17 @@ static void line_begin(struct line *line, const struct timespec *utc, enum log_l
     line_add(line, begin);
 }
 
-static void line_write(const struct log *log, const struct line *line)
+/* Whoever reads the log may have stopped: then lines are lost, but nobody waits. A pipe that is ready takes a whole
+ * line. false: it was not written. */
+static bool line_write(const struct log *log, const struct line *line)
 {
-    while (write(log->fd, line->text, line->length) < 0 && errno == EINTR)
+    struct pollfd writable = {.fd = log->fd, .events = POLLOUT};
+    ssize_t written;
+    if (poll(&writable, 1, 0) == 0)
+        return false;
+    while ((written = write(log->fd, line->text, line->length)) < 0 && errno == EINTR)
         ;
+    return written >= 0;
 }
 
 /* ---- limits --------------------------------------------------------------------------------------------------- */
@@ -269,22 +277,20 @@ void log_line_at(struct logger *logger, enum log_level level, bool is_limited, c
     if (level > logger->log->level)
         return;
     int saved_errno = errno;
-    uint64_t suppressed = 0;
-    if (is_limited) {
-        struct log_bucket *bucket = find_bucket(logger, event);
-        if (!take_token(bucket, now_ms)) {
-            bucket->suppressed++;
-            return;
-        }
-        suppressed = bucket->suppressed;
-        bucket->suppressed = 0;
+    struct log_bucket *bucket = find_bucket(logger, event);
+    if (is_limited && !take_token(bucket, now_ms)) {
+        bucket->suppressed++;
+        return;
     }
     struct line line = {.format = logger->log->format, .is_cut = false, .length = 0};
     line_begin(&line, utc, level, logger->actor, event);
     for (const struct log_field *field = fields; field->kind != LOG_FIELD_END; field++)
         line_add_field(&line, field);
-    line_end(&line, suppressed);
-    line_write(logger->log, &line);
+    line_end(&line, bucket->suppressed);
+    if (line_write(logger->log, &line))
+        bucket->suppressed = 0;
+    else
+        bucket->suppressed++;
     errno = saved_errno;
 }
 

@@ -4,7 +4,10 @@
  *   json   {"ts":"2026-...Z","level":"info","actor":"session-manager","event":"session-parked","session":"S-4f...",...}
  *
  * A line is typed fields, never a format: no value can forge a field or a line. The same thing has the same key in
- * every line (session, binding, connection, peer, port, reason...). Never give it a token. */
+ * every line (session, binding, connection, peer, port, reason...). Never give it a token.
+ *
+ * Nobody waits for the log: while its reader has stopped and the pipe is full, lines are lost, and counted like those
+ * that are suppressed. */
 #ifndef HOODY_ACTORS_LOG_H
 #define HOODY_ACTORS_LOG_H
 

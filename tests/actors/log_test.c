@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <poll.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -487,6 +488,32 @@ static void what_was_suppressed_last_is_said_at_the_end(void **state)
 }
 
 /* What is not written for its level uses up nothing. */
+static void what_a_full_pipe_does_not_take_is_counted_and_nobody_waits(void **state)
+{
+    (void)state;
+    enum { TRIES_MAX = 100000 };
+    struct fixture f;
+    int lost = 0, tries = 0;
+    char expected[64];
+    fixture_init(&f, LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    assert_int_equal(fcntl(f.log.fd, F_SETFL, O_DIRECT), 0); /* a write to it would wait */
+    struct pollfd writable = {.fd = f.log.fd, .events = POLLOUT};
+    for (; tries < TRIES_MAX && lost < 7; tries++) {
+        lost += poll(&writable, 1, 0) == 0;
+        log_access(&f.logger, "e", log_number("n", 1));
+    }
+    assert_int_equal(lost, 7);
+    for (; tries > lost; tries--)
+        assert_string_equal(behind_time(next_line(&f)), "info metrics e n=1");
+    log_access(&f.logger, "other", log_number("n", 2));
+    assert_string_equal(behind_time(next_line(&f)), "info metrics other n=2");
+    log_access(&f.logger, "e", log_number("n", 3));
+    snprintf(expected, sizeof expected, "info metrics e n=3 suppressed=%d", lost);
+    assert_string_equal(behind_time(next_line(&f)), expected);
+    assert_null(next_line(&f));
+    fixture_done(&f);
+}
+
 static void what_the_level_leaves_out_is_not_suppressed(void **state)
 {
     (void)state;
@@ -532,6 +559,7 @@ int main(void)
         cmocka_unit_test(events_beyond_the_table_share_a_limit),
         cmocka_unit_test(errors_and_what_was_asked_for_are_not_limited),
         cmocka_unit_test(what_was_suppressed_last_is_said_at_the_end),
+        cmocka_unit_test(what_a_full_pipe_does_not_take_is_counted_and_nobody_waits),
         cmocka_unit_test(what_the_level_leaves_out_is_not_suppressed),
         cmocka_unit_test(errno_is_left_alone),
     };
