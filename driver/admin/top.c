@@ -229,9 +229,11 @@ static bool wait_for_next(struct top *top, double until)
     struct pollfd events[] = {{.fd = top->signals, .events = POLLIN},
                               {.fd = top->is_live ? top->resizes : -1, .events = POLLIN},
                               {.fd = top->is_live && top->screen.has_keys ? STDIN_FILENO : -1, .events = POLLIN}};
-    bool is_shown = true;
-    for (double left = until - now(); left > 0 && is_shown && !top->is_over; left = until - now()) {
-        if (poll(events, sizeof events / sizeof *events, (int)ceil(left * 1000)) <= 0)
+    bool is_shown = true, is_time = false; /* once at least: what interrupted a look is here to be read */
+    while (is_shown && !is_time && !top->is_over) {
+        double left = until - now();
+        is_time = left <= 0;
+        if (poll(events, sizeof events / sizeof *events, is_time ? 0 : (int)ceil(left * 1000)) <= 0)
             continue;
         if (events[0].revents != 0)
             is_shown = on_signals(top);

@@ -317,6 +317,10 @@ def an_end_is_not_waited_for():
         terminal.wait_for(lambda screen: "no sessions" in screen.text(), "it is drawn")
         terminal.type(b"\x03")  # between two looks
         terminal.expect_end()
+        with Terminal(url_of(daemon), "top", "--interval", "1ms") as restless:
+            restless.wait_for_draws()
+            restless.type(b"\x03")
+            restless.expect_end()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with Terminal(f"ws://127.0.0.1:{silent.getsockname()[1]}", "top", "--timeout", "10m") as terminal:
             sock, _ = silent.accept()
