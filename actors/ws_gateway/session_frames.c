@@ -62,10 +62,13 @@ static void on_reissue_join_tickets(struct tunnel_session *session, struct span 
         connection, MESSAGE_OF(reissue_tickets, .shard = session->gateway->shard, .connection = {connection->id}));
 }
 
+/* Another driver's 41 is not ours: skipped, as the numbers behind it are. */
 static void on_connection_lost(struct tunnel_session *session, struct span payload)
 {
     struct connection_lost said = {0};
     const char *why = NULL;
+    if (session->driver != DRIVER_KIND_OURS)
+        return;
     if (connection_lost_decode(payload, &said, &why) != PAYLOAD_OK)
         driver_connection_fail(session->primary, CODE_PROTOCOL_ERROR, why ? why : "CONNECTION_LOST is no JSON object");
     else

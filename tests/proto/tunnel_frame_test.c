@@ -42,7 +42,7 @@ static const struct {
     {0x21, "PONG", true, true, SESSION, 8, 8},
     {0x30, "GOAWAY", true, true, SESSION, 0, 65536},
     {0x40, "BIND_REVOKED", false, true, SESSION, 0, 65536},
-    {0x41, "CONNECTION_LOST", true, true, SESSION, 0, 65536},
+    {0x41, "CONNECTION_LOST", true, true, EITHER, 0, 65536},
 };
 enum { TABLE_ROWS = sizeof table / sizeof table[0], NO_ROW = TABLE_ROWS };
 
