@@ -25,9 +25,14 @@ class Screen:
     """As much of a terminal as top uses; anything else is an error."""
 
     def __init__(self, columns, rows):
-        self.columns, self.rows = columns, rows
         self.modes = {"1049": False, "25": True, "7": True}  # alternate screen, cursor, wrapping
-        self.draws = self.bold = 0
+        self.bold = 0
+        self.resize(columns, rows)
+
+    def resize(self, columns, rows):
+        self.columns, self.rows = columns, rows
+        self.draws = -1  # the one that is under way is not seen from its beginning
+        self.has_scrolled = self.is_settled = False
         self.clear()
 
     def clear(self):
@@ -39,8 +44,11 @@ class Screen:
             if part == "\r":
                 self.x = 0
             elif part == "\n":
-                self.y += 1
-                assert self.y < self.rows, "the screen scrolls"
+                if self.y + 1 == self.rows:
+                    self.has_scrolled = True
+                    self.lines = self.lines[1:] + [""]
+                else:
+                    self.y += 1
             else:
                 assert all(" " <= c <= "~" for c in part), part
                 line = self.lines[self.y].ljust(self.x)
@@ -53,7 +61,11 @@ class Screen:
             self.modes[number] = letter == "h"
         elif letter == "H" and not number:
             self.x = self.y = 0
+            # What was drawn for another size may still be on its way after a resize.
+            self.is_settled = self.is_settled or self.draws >= 0 and not self.has_scrolled
             self.draws += 1
+            assert not (self.is_settled and self.has_scrolled), "the screen scrolls"
+            self.has_scrolled = False
         elif letter == "J":
             self.lines[self.y] = self.lines[self.y][: self.x]
             self.lines[self.y + 1 :] = [""] * (self.rows - self.y - 1)
@@ -92,10 +104,9 @@ class Terminal:
 
     def resize(self, columns, rows):
         with self.lock:
-            self.screen.columns, self.screen.rows = columns, rows
-            self.screen.clear()
-            self.screen.draws = 0
+            self.screen.resize(columns, rows)
         self.set_size(columns, rows)
+        self.wait_for(lambda screen: screen.is_settled, "it is drawn for that size")
 
     def read(self):
         with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
@@ -146,7 +157,7 @@ class Terminal:
         """So many whole ones from now on: the last of those that began is not looked at."""
         with self.lock:
             seen = self.screen.draws
-        self.wait_for(lambda screen: screen.draws > seen + count, "it is drawn again")
+        self.wait_for(lambda screen: screen.is_settled and screen.draws > seen + count, "it is drawn again")
 
     def type(self, keys):
         os.write(self.master, keys)
