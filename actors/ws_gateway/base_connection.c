@@ -110,6 +110,29 @@ static void on_readable(struct bufferevent *socket, void *arg);
 static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 
+/* Kept open for a next request, which has not begun. */
+static bool is_idle(const struct base_connection *connection)
+{
+    return connection->phase == BASE_READING && !connection->awaits_head && !http_reader_in_message(connection->reader);
+}
+
+/* Who only might ask again must not keep a driver out. */
+static void close_oldest_idle(struct gateway *gateway)
+{
+    struct base_connection *oldest = NULL;
+    for (struct base_connection *connection = zhashx_first(gateway->base_connections); connection;
+         connection = zhashx_next(gateway->base_connections))
+        if (is_idle(connection) && (!oldest || connection->id < oldest->id))
+            oldest = connection;
+    if (oldest)
+        close_gracefully(oldest);
+}
+
+static bool is_full(const struct gateway *gateway)
+{
+    return zhashx_size(gateway->base_connections) >= API_CONNECTIONS_MAX + gateway->options->max_pre_auth_connections;
+}
+
 void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const struct sockaddr *peer)
 {
     if (!gateway_trusts(gateway, peer)) {
@@ -117,7 +140,9 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
         refuse_connection(gateway, fd, 403, "");
         return;
     }
-    if (zhashx_size(gateway->base_connections) >= API_CONNECTIONS_MAX + gateway->options->max_pre_auth_connections) {
+    if (is_full(gateway))
+        close_oldest_idle(gateway);
+    if (is_full(gateway)) {
         gateway->counts.base_refused[BASE_TOO_MANY]++;
         refuse_connection(gateway, fd, 503, "too many connections");
         return;
