@@ -97,10 +97,10 @@ class Process:
 
 
 class Daemon(Process):
-    """hoody-tunneld on a port of its own; a context manager that expects a clean end."""
+    """hoody-tunneld on a port of its own, or the one given; a context manager that expects a clean end."""
 
-    def __init__(self, *flags, environment=None, listen="127.0.0.1", tls=None, **popen):
-        self.port = free_port()
+    def __init__(self, *flags, environment=None, listen="127.0.0.1", port=0, tls=None, **popen):
+        self.port = port or free_port()
         self.tls = tls  # a client's context, when the base port speaks TLS
         super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment, **popen)
 
@@ -158,11 +158,11 @@ class Expose(Process):
 
     command = "expose"
 
-    def __init__(self, daemon, target, *flags, port=0):
+    def __init__(self, daemon, target, *flags, port=0, environment=None):
         arguments = [self.command, str(target), "--url", f"ws://127.0.0.1:{daemon.port}", *flags]
         if port:
             arguments += ["--port", str(port)]
-        super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE)
+        super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE, environment=environment)
 
     def __enter__(self):
         line = self.process.stdout.readline().decode().strip()
