@@ -24,6 +24,7 @@ static void judge_streams(struct tunnel_session *session, const struct driver_co
             break;
         case STREAM_MOVES:
             stream_move(stream, session->primary);
+            stream_grant_anew(stream);
             break;
         case STREAM_IS_LOST:
             if (stream->connection == lost)

@@ -282,7 +282,10 @@ void stream_move(struct stream *stream, struct driver_connection *primary)
     stream->connection = primary;
     if (was_ready)
         stream_wake(stream);
-    /* Grants of ours may have been lost with the connection; a driver that waits for them would wait for ever. */
+}
+
+void stream_grant_anew(struct stream *stream)
+{
     uint32_t lost_at_most = stream->session->stream_window;
     if (!stream->eof_received && receive_window_lend(&stream->receive, lost_at_most)) {
         frame_batch_add_window(batch_of(stream), wire_id(stream), lost_at_most);

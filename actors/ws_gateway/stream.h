@@ -95,8 +95,10 @@ void stream_receive_head(struct stream *stream, const struct response_head *head
 /* The visitor's socket has taken all received bytes but `unsent`: gives credit back. */
 void stream_note_unsent(struct stream *stream, size_t unsent);
 
-/* Its connection was lost, and nothing on the way was lost with it: our frames go on the primary from here on. */
+/* Its connection was lost: our frames go on the primary from here on. */
 void stream_move(struct stream *stream, struct driver_connection *primary);
+/* Grants of ours may have been lost with the connection; a driver that waits for them would wait for ever. */
+void stream_grant_anew(struct stream *stream);
 
 /* Sends RESET and forgets the stream; the visitor is not told. Takes NULL. */
 void stream_reset(struct stream **p_stream, enum error_code code, const char *reason);

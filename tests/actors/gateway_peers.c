@@ -261,6 +261,18 @@ struct driver *driver_enter(struct gateway_stage *stage)
     return driver;
 }
 
+struct driver *driver_join(struct driver *primary, uint32_t index)
+{
+    struct gateway_stage *stage = primary->socket->stage;
+    struct driver *driver = driver_dial_as(stage, SUBPROTOCOL_V2_NAME, "");
+    driver_say(driver, FRAME_JOIN, 0, "{}");
+    driver->connection = gateway_hear(stage, MESSAGE_join_session)->join_session.connection;
+    gateway_say(stage, MESSAGE_OF(session_joined, .connection = driver->connection, .primary = primary->connection,
+                                  .index = index, .nonce = "a", .join_ok = span_of_string("{\"index\":1}")));
+    driver_hear_text(driver, FRAME_JOIN_OK, 0, "{\"index\":1}");
+    return driver;
+}
+
 /* ---- drivers: saying ------------------------------------------------------------------------------------------- */
 
 void driver_say_bytes(struct driver *driver, struct span bytes)
@@ -306,6 +318,13 @@ void driver_say_answer(struct driver *driver, uint32_t stream, unsigned status, 
 void driver_say_close(struct driver *driver, uint16_t code)
 {
     websocket_write_close(WEBSOCKET_CLIENT, code, "", driver->out);
+    flush(driver);
+}
+
+void driver_say_pong(struct driver *driver)
+{
+    websocket_write_control(WEBSOCKET_CLIENT, WEBSOCKET_PONG,
+                            span_of(driver->reader.control, driver->reader.control_length), driver->out);
     flush(driver);
 }
 
@@ -411,6 +430,12 @@ void driver_hear_close(struct driver *driver, uint16_t code, const char *reason)
     assert_int_equal(driver->reader.close_code, code);
     assert_int_equal(driver->reader.control_length, strlen(reason));
     assert_memory_equal(driver->reader.control, reason, strlen(reason));
+}
+
+void driver_hear_ping(struct driver *driver)
+{
+    assert_int_equal(evbuffer_get_length(driver->message), 0);
+    assert_int_equal(next_event(driver), WEBSOCKET_PINGED);
 }
 
 void driver_hear_end(struct driver *driver)

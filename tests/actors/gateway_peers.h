@@ -74,6 +74,8 @@ struct driver *driver_dial_as(struct gateway_stage *stage, const char *subprotoc
 struct driver *driver_knock(struct gateway_stage *stage);
 /* The same, and it was let in with the options' windows and limits, and has heard HELLO_OK. */
 struct driver *driver_enter(struct gateway_stage *stage);
+/* A secondary connection of that session, let in at this index; the index is its alone. */
+struct driver *driver_join(struct driver *primary, uint32_t index);
 /* session_opened for a driver that has knocked, and nothing is heard yet. */
 void driver_let_in(struct driver *driver);
 struct session_id driver_session(const struct driver *driver);
@@ -86,6 +88,8 @@ void driver_say(struct driver *driver, enum frame_type type, uint32_t stream, co
 void driver_say_answer(struct driver *driver, uint32_t stream, unsigned status, const char *body);
 void driver_say_bytes(struct driver *driver, struct span bytes); /* as they are, below the WebSocket framing */
 void driver_say_close(struct driver *driver, uint16_t code);
+/* Answers the WebSocket ping heard last. */
+void driver_say_pong(struct driver *driver);
 
 /* The next frame must be this one; valid until the next is heard. */
 const struct frame *driver_hear(struct driver *driver, enum frame_type type, uint32_t stream);
@@ -98,6 +102,8 @@ void driver_hear_goaway(struct driver *driver, enum error_code code, const char 
 void driver_hear_request(struct driver *driver, uint32_t stream, const char *target);
 /* A close frame with that code (1005: none) comes next. It is not answered. */
 void driver_hear_close(struct driver *driver, uint16_t code, const char *reason);
+/* A WebSocket ping comes next. */
+void driver_hear_ping(struct driver *driver);
 /* The connection ends, without another byte. */
 void driver_hear_end(struct driver *driver);
 /* The gateway has read what was sent before on all sockets and has had turns to act on it, and says nothing to this
