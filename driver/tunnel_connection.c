@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#define WSS_HINT "; or is it wss:// rather than ws://?"
+
 enum { IO_CHUNK = 131072 /* bytes per read or write of the socket */ };
 
 enum connection_state { DIALING, HANDSHAKING, OPEN, CLOSING /* a close frame went out */, ENDED };
@@ -205,8 +207,8 @@ static void read_handshake(struct tunnel_connection *connection)
     case HTTP_BODY:
     case HTTP_END:
     case HTTP_BAD:
-        settle_end(connection, CONNECTION_REFUSED, 0, "it does not speak HTTP: is there a hoody-tunnel daemon%s?",
-                   connection->access->tls == NULL ? ", and is it ws:// rather than wss://" : "");
+        settle_end(connection, CONNECTION_REFUSED, 0, "it does not speak HTTP: is there a hoody-tunnel daemon?%s",
+                   connection->access->tls == NULL ? WSS_HINT : "");
         break;
     }
     finish(connection);
@@ -245,7 +247,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         return;
     }
     if (connection->state == HANDSHAKING)
-        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it closed the connection before it answered");
+        settle_end(connection, CONNECTION_UNREACHABLE, 0, "it closed the connection before it answered%s",
+                   connection->access->tls == NULL ? WSS_HINT : "");
     else if ((what & BEV_EVENT_ERROR) != 0)
         settle_end(connection, CONNECTION_LOST, WEBSOCKET_CLOSE_ABNORMAL, "the connection to the daemon was lost: %s",
                    strerror(error));

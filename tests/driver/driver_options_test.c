@@ -112,6 +112,31 @@ static void pull_has_flags_of_its_own(void **state)
     error_is("expose 1 --host ::1", "unknown flag '--host'");
 }
 
+static void staying_up_and_security_have_flags(void **state)
+{
+    (void)state;
+    struct options options = parsed("pull 5432");
+    assert_false(options.wait);
+    assert_false(options.exit_on_loss);
+    assert_int_equal(options.ping_interval_ms, 20000);
+    assert_int_equal(options.ping_timeout_ms, 15000);
+    assert_string_equal(options.token_file, "");
+    assert_string_equal(options.proxy, "");
+    assert_string_equal(options.cacert, "");
+    assert_false(options.insecure);
+    options =
+        parsed("expose 3000 --wait --exit-on-loss --ping-interval 5s --ping-timeout=500ms --token-file t --proxy none "
+               "--cacert=ca.pem");
+    assert_true(options.wait);
+    assert_true(options.exit_on_loss);
+    assert_int_equal(options.ping_interval_ms, 5000);
+    assert_int_equal(options.ping_timeout_ms, 500);
+    assert_string_equal(options.token_file, "t");
+    assert_string_equal(options.proxy, "none");
+    assert_string_equal(options.cacert, "ca.pem");
+    error_is("list --wait", "unknown flag '--wait'");
+}
+
 static void times_have_units(void **state)
 {
     (void)state;
@@ -304,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup(without_flags_the_defaults_hold, reset_environment),
         cmocka_unit_test_setup(flags_are_read_in_both_spellings_and_any_order, reset_environment),
         cmocka_unit_test_setup(pull_has_flags_of_its_own, reset_environment),
+        cmocka_unit_test_setup(staying_up_and_security_have_flags, reset_environment),
         cmocka_unit_test_setup(times_have_units, reset_environment),
         cmocka_unit_test_setup(operators_commands_have_flags_of_their_own, reset_environment),
         cmocka_unit_test_setup(what_operators_may_not_say_is_told, reset_environment),

@@ -131,9 +131,9 @@ static void a_urls_own_path_is_kept(void **state)
 static void what_is_no_url_of_a_daemon_is_refused(void **state)
 {
     static const char *const NOT_URLS[] = {
-        "",          "h:1",          "ftp://h:1",  "ws:/h",     "ws://",       "ws://:80",
-        "ws://h:",   "ws://h:0",     "ws://h:x",   "ws://h:1x", "ws://::1:1",  "ws://u:p@h",
-        "ws://h/ x", "ws://h/\r\nx", "ws://h/#f",  "ws://h#f",  "ws://h/\xff",
+        "",          "h:1",          "ftp://h:1", "ws:/h",     "ws://",       "ws://:80",
+        "ws://h:",   "ws://h:0",     "ws://h:x",  "ws://h:1x", "ws://::1:1",  "ws://u:p@h",
+        "ws://h/ x", "ws://h/\r\nx", "ws://h/#f", "ws://h#f",  "ws://h/\xff",
     };
     (void)state;
     for (size_t i = 0; i < sizeof NOT_URLS / sizeof *NOT_URLS; i++) {
