@@ -53,8 +53,8 @@ static void read_max_connections(struct payload_reader *reader, const json_t *ro
 {
     if (!payload_has(root, "maxConnections"))
         return;
-    int64_t wanted = payload_integer(reader, root, "maxConnections", 1, INT64_MAX,
-                                     "maxConnections must be an integer of at least 1");
+    int64_t wanted = payload_integer(reader, root, "maxConnections", 0, INT64_MAX,
+                                     "maxConnections must be an integer of at least 0");
     hello->max_connections = wanted > UINT32_MAX ? UINT32_MAX : (uint32_t)wanted;
 }
 

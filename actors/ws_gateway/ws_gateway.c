@@ -225,17 +225,30 @@ static void on_shards_changed(struct gateway *gateway, const struct message_shar
         driver_connection_send(connection, FRAME_SHARD_MAP, changed->shard_map);
 }
 
+/* The session-manager means a connection that is gone. Should connection_closed have been lost, its session would live
+ * for ever without another one; twice does no harm. */
+static void say_gone(struct gateway *gateway, struct connection_id connection)
+{
+    log_debug(&gateway->log, "connection-unknown", log_connection(connection)); /* as a rule they have crossed */
+    mailbox_send(gateway->mailbox, MESSAGE_OF(connection_closed, .shard = gateway->shard, .connection = connection,
+                                              .close_code = WEBSOCKET_CLOSE_ABNORMAL));
+}
+
 static void on_probe_connection(struct gateway *gateway, const struct message_probe_connection *probe)
 {
-    struct driver_connection *connection = find_live_driver(gateway, probe->connection);
+    struct driver_connection *connection = find_driver(gateway, probe->connection);
     if (connection)
         driver_connection_probe(connection);
+    else
+        say_gone(gateway, probe->connection);
 }
 
 static void on_end_session(struct gateway *gateway, const struct message_end_session *end)
 {
-    struct driver_connection *connection = find_live_driver(gateway, end->connection);
+    struct driver_connection *connection = find_driver(gateway, end->connection);
     if (!connection)
+        say_gone(gateway, end->connection);
+    if (!connection || connection->phase != DRIVER_LIVE)
         return;
     tunnel_session_end(connection->session, end);
     driver_connection_read_on(connection);

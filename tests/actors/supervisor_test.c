@@ -213,7 +213,8 @@ static void a_second_signal_ends_the_process_at_once(void **state)
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    /* Killed by it; or, where a handler cannot be left by the signal (ThreadSanitizer, process 1), as a shell would say so. */
+    /* Killed by it; or, where a handler cannot be left by the signal (ThreadSanitizer, process 1), as a shell would say
+     * so. */
     bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
     assert_true(is_killed || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGTERM));
     assert_diary("S");

@@ -278,7 +278,18 @@ static void say_everything_about(struct gateway_stage *stage, uint64_t id)
     gateway_say(stage, MESSAGE_OF(api_answered, .connection = connection, .status = 200, .content_type = "text/plain"));
 }
 
-static void messages_about_connections_that_are_gone_are_dropped(void **state)
+/* To probe_connection and to end_session: whoever means a connection that is gone must learn that it is. */
+static void hear_closed_twice(struct gateway_stage *stage, uint64_t id)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct message_connection_closed *closed =
+            &gateway_hear(stage, MESSAGE_connection_closed)->connection_closed;
+        assert_int_equal(closed->connection.value, id);
+        assert_int_equal(closed->close_code, WEBSOCKET_CLOSE_ABNORMAL);
+    }
+}
+
+static void messages_about_connections_that_are_gone_harm_nobody(void **state)
 {
     struct gateway_stage *stage = *state;
     gateway_raise(stage);
@@ -288,7 +299,9 @@ static void messages_about_connections_that_are_gone_are_dropped(void **state)
     driver_hang_up(gone);
     assert_int_equal(gateway_hear(stage, MESSAGE_connection_closed)->connection_closed.connection.value, id);
     say_everything_about(stage, id);
+    hear_closed_twice(stage, id);
     say_everything_about(stage, NOBODY);
+    hear_closed_twice(stage, NOBODY);
     gateway_silent(stage);
     driver_quiet(bystander);
 }
@@ -313,7 +326,7 @@ int main(void)
         TEST(a_driver_without_hello_is_dropped_in_time),
         TEST(the_decision_is_waited_for_beyond_the_hello_timeout),
         TEST(connections_beyond_the_pre_auth_cap_are_dropped),
-        TEST(messages_about_connections_that_are_gone_are_dropped),
+        TEST(messages_about_connections_that_are_gone_harm_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
