@@ -20,8 +20,8 @@ _hoody_tunnel()
     expose:--connections | pull:--connections) return 0 ;;
     expose:--ping-interval | pull:--ping-interval) return 0 ;;
     expose:--ping-timeout | pull:--ping-timeout) return 0 ;;
-    expose:--token-file | pull:--token-file) files=yes ;;
-    expose:--proxy | pull:--proxy) words='none' ;;
+    expose:--token-file | pull:--token-file | list:--token-file | sessions:--token-file | bindings:--token-file | close:--token-file | health:--token-file | metrics:--token-file | top:--token-file) files=yes ;;
+    expose:--proxy | pull:--proxy | list:--proxy | sessions:--proxy | bindings:--proxy | close:--proxy | health:--proxy | metrics:--proxy | top:--proxy) words='none' ;;
     close:--grace) return 0 ;;
     top:--interval) return 0 ;;
     top:--count) return 0 ;;
@@ -35,14 +35,14 @@ _hoody_tunnel()
         *:expose:*) return 0 ;;
         *:pull:-*) words='--url --port --host --label --connect-timeout --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --cacert --insecure --help --version' ;;
         *:pull:*) return 0 ;;
-        *:list:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
-        *:sessions:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
-        *:bindings:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
-        *:close:-*) words='--url --json --grace --timeout --cacert --insecure --help --version' ;;
+        *:list:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
+        *:sessions:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
+        *:bindings:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
+        *:close:-*) words='--url --token-file --proxy --json --grace --timeout --cacert --insecure --help --version' ;;
         *:close:*) return 0 ;;
-        *:health:*) words='--url --json --timeout --cacert --insecure --help --version' ;;
-        *:metrics:*) words='--url --timeout --cacert --insecure --help --version' ;;
-        *:top:*) words='--url --interval --count --timeout --cacert --insecure --help --version' ;;
+        *:health:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
+        *:metrics:*) words='--url --token-file --proxy --timeout --cacert --insecure --help --version' ;;
+        *:top:*) words='--url --token-file --proxy --interval --count --timeout --cacert --insecure --help --version' ;;
         esac
         ;;
     esac

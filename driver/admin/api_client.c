@@ -11,11 +11,12 @@
 #define USER_AGENT "hoody-tunnel/" HOODY_VERSION
 
 struct api_client {
-    const struct server_url *server;
+    struct daemon_access *access;
     const struct options *options;
     int interrupt_fd;
     CURL *call;
     CURLM *calls; /* there is one at most; it lets us wait for the interrupt, too */
+    struct curl_slist *proxy_fields;
     char detail[CURL_ERROR_SIZE];
     char *body;
     size_t length;
@@ -65,16 +66,17 @@ __attribute__((format(printf, 3, 4))) static void fail(struct api_answer *answer
 static bool is_connected(const struct api_client *client)
 {
     curl_off_t connect_us = 0;
-    CURLINFO what = client->server->is_tls ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T;
+    CURLINFO what = client->access->url.is_tls ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T;
     return curl_easy_getinfo(client->call, what, &connect_us) == CURLE_OK && connect_us > 0;
 }
 
 static void explain(const struct api_client *client, CURLcode code, struct api_answer *answer)
 {
-    char where[HOST_PORT_BYTES];
-    host_port_format(&client->server->where, where);
+    const char *where = client->access->name;
     char *detail = shown_text_new(span_of_string(*client->detail != '\0' ? client->detail : curl_easy_strerror(code)));
     unsigned timeout_ms = (unsigned)client->options->timeout_ms;
+    long proxy_status = 0;
+    curl_easy_getinfo(client->call, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
     /* Of libcurl's hundred codes, those that tell something about the daemon. */
     if (client->is_too_long)
         fail(answer, API_FAILED, "what %s answers has more than %d bytes: is it a hoody-tunneld?", where,
@@ -84,6 +86,9 @@ static void explain(const struct api_client *client, CURLcode code, struct api_a
     else if (code == CURLE_OPERATION_TIMEDOUT)
         fail(answer, API_UNREACHABLE, "can't reach the daemon at %s: no connection within %u ms (--timeout)", where,
              timeout_ms);
+    else if (proxy_status != 0 && proxy_status / 100 != 2)
+        fail(answer, proxy_status / 100 == 4 ? API_FAILED : API_UNREACHABLE,
+             "can't reach the daemon at %s: the proxy refuses with status %ld", where, proxy_status);
     else if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
              code == CURLE_COULDNT_CONNECT || code == CURLE_PROXY)
         fail(answer, API_UNREACHABLE, "can't reach the daemon at %s: %s", where, detail);
@@ -135,19 +140,40 @@ static void describe(const struct api_client *client, struct api_answer *answer)
     answer->is_text = type != NULL && strncasecmp(type, "text/plain", strlen("text/plain")) == 0;
 }
 
+/* NULL: none. A token that can't be read any more stays what it was. */
+static struct curl_slist *fields_of(struct daemon_access *access)
+{
+    const char *why = NULL;
+    char line[sizeof "Authorization: Bearer " + BEARER_TOKEN_BYTES];
+    struct curl_slist *fields = NULL;
+    (void)daemon_access_renew_token(access, &why);
+    if (access->token[0] != '\0') {
+        snprintf(line, sizeof line, "Authorization: Bearer %s", access->token);
+        fields = curl_slist_append(NULL, line);
+        check(fields != NULL);
+    }
+    explicit_bzero(line, sizeof line);
+    return fields;
+}
+
 void api_client_ask(struct api_client *client, const char *method, const char *path, const char *query,
                     struct api_answer *ret_answer)
 {
     char url[API_URL_BYTES];
     CURLcode code = CURLE_OK;
     *ret_answer = (struct api_answer){0};
-    api_url_format(client->server, path, query, url);
+    api_url_format(&client->access->url, path, query, url);
     check(curl_easy_setopt(client->call, CURLOPT_URL, url) == CURLE_OK);
     check(curl_easy_setopt(client->call, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK);
     client->length = 0;
     client->is_too_long = false;
     client->detail[0] = '\0';
-    if (!perform(client, &code)) {
+    struct curl_slist *fields = fields_of(client->access);
+    check(curl_easy_setopt(client->call, CURLOPT_HTTPHEADER, fields) == CURLE_OK);
+    bool is_done = perform(client, &code);
+    curl_easy_setopt(client->call, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(fields);
+    if (!is_done) {
         fail(ret_answer, API_INTERRUPTED, "interrupted");
         return;
     }
@@ -161,13 +187,32 @@ void api_client_ask(struct api_client *client, const char *method, const char *p
 
 /* ---- start and end ---- */
 
-/* A proxy of the environment is for the world outside. */
-static bool is_loopback(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
 #define SET(option, value) check(curl_easy_setopt(client->call, option, value) == CURLE_OK)
+
+/* CONNECT, as the tunnels do it: where one gets through, so does the other. */
+static void set_up_proxy(struct api_client *client)
+{
+    const struct daemon_access *access = client->access;
+    char where[HOST_PORT_BYTES], line[sizeof "Proxy-Authorization: Basic " + PROXY_BASIC_BYTES];
+    if (!access->has_proxy) {
+        SET(CURLOPT_PROXY, ""); /* what the environment says has been looked at */
+        return;
+    }
+    host_port_format(&access->proxy.where, where);
+    SET(CURLOPT_PROXY, where);
+    SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP);
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    if (access->proxy.basic[0] == '\0')
+        return;
+    snprintf(line, sizeof line, "Proxy-Authorization: Basic %s", access->proxy.basic);
+    client->proxy_fields = curl_slist_append(NULL, line);
+    explicit_bzero(line, sizeof line);
+    check(client->proxy_fields != NULL);
+    SET(CURLOPT_PROXYHEADER, client->proxy_fields);
+}
 
 static void set_up(struct api_client *client)
 {
@@ -177,12 +222,12 @@ static void set_up(struct api_client *client)
     SET(CURLOPT_WRITEDATA, client);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_USERAGENT, USER_AGENT);
     SET(CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->timeout_ms);
-    if (is_loopback(client->server->where.host))
-        SET(CURLOPT_NOPROXY, "*");
+    set_up_proxy(client);
     if (*options->cacert != '\0')
         SET(CURLOPT_CAINFO, options->cacert);
     if (options->insecure) {
@@ -191,13 +236,13 @@ static void set_up(struct api_client *client)
     }
 }
 
-struct api_client *api_client_new(const struct server_url *server, const struct options *options, int interrupt_fd)
+struct api_client *api_client_new(struct daemon_access *access, const struct options *options, int interrupt_fd)
 {
     struct api_client *client = calloc(1, sizeof *client);
     check(client != NULL);
     check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     *client = (struct api_client){
-        .server = server,
+        .access = access,
         .options = options,
         .interrupt_fd = interrupt_fd,
         .call = curl_easy_init(),
@@ -216,6 +261,7 @@ void api_client_destroy(struct api_client **p_client)
         return;
     curl_easy_cleanup(client->call);
     curl_multi_cleanup(client->calls);
+    curl_slist_free_all(client->proxy_fields);
     free(client->body);
     free(client);
     curl_global_cleanup();

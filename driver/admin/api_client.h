@@ -2,8 +2,8 @@
 #ifndef HOODY_DRIVER_API_CLIENT_H
 #define HOODY_DRIVER_API_CLIENT_H
 
+#include "daemon_access.h"
 #include "options.h"
-#include "target.h"
 
 #include <stddef.h>
 
@@ -36,8 +36,9 @@ void api_url_format(const struct server_url *server, const char *path, const cha
 
 struct api_client;
 
-/* Of `options`: timeout_ms, cacert, insecure. `interrupt_fd`: -1 for none. Both are borrowed. */
-struct api_client *api_client_new(const struct server_url *server, const struct options *options, int interrupt_fd);
+/* Of `options`: timeout_ms, cacert, insecure. `interrupt_fd`: -1 for none. All are borrowed; the token is read anew for
+ * each call. */
+struct api_client *api_client_new(struct daemon_access *access, const struct options *options, int interrupt_fd);
 void api_client_destroy(struct api_client **p_client);
 
 /* `method`: GET or DELETE. Waits for the end of it. */

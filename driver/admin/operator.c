@@ -1,12 +1,11 @@
 #include "admin/operator.h"
 
 #include "admin/operator_commands.h"
-#include "admin/shown_text.h"
 #include "check.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 /* Not called for commands that are no operator's. */
 static bool run(const struct operator_call *call, struct ask_failure *ret_failure)
@@ -44,34 +43,40 @@ static bool flush(struct ask_failure *ret_failure)
     return false;
 }
 
-static bool parse_url(const struct options *options, struct server_url *ret_server, struct ask_failure *ret_failure)
+static bool find_daemon(const struct options *options, struct daemon_access *ret_access,
+                        struct ask_failure *ret_failure)
 {
-    const char *why = NULL;
-    if (server_url_parse(options->url, ret_server, &why)) {
-        if (*options->cacert == '\0' || access(options->cacert, R_OK) == 0)
-            return true;
-        ask_fail(ret_failure, EXIT_USAGE, "--cacert %s can't be read: %s", options->cacert, strerror(errno));
+    const struct access_flags flags = {
+        .url = options->url,
+        .proxy = options->proxy,
+        .ca_file = options->cacert,
+        .is_insecure = options->insecure,
+        .token_file = options->token_file,
+    };
+    char why[ACCESS_WHY_BYTES];
+    if (!daemon_access_init(ret_access, &flags, getenv, why)) {
+        ask_fail(ret_failure, EXIT_USAGE, "%s", why);
         return false;
     }
-    char *shown = shown_text_new(span_of_string(options->url));
-    ask_fail(ret_failure, EXIT_USAGE, "the URL '%.200s' is not understood: %s\nTry: --url ws://127.0.0.1:7080", shown,
-             why);
-    free(shown);
-    return false;
+    const char *warning = daemon_access_warning(ret_access, &flags);
+    if (warning != NULL)
+        fprintf(stderr, "hoody-tunnel: %s\n", warning);
+    return true;
 }
 
 enum exit_status operator_run(const struct options *options)
 {
     struct ask_failure failure = {0};
-    struct server_url server = {0};
-    struct operator_call call = {.options = options, .server = &server};
-    bool is_done = parse_url(options, &server, &failure);
+    struct daemon_access access = {0};
+    struct operator_call call = {.options = options, .access = &access};
+    bool is_done = find_daemon(options, &access, &failure);
     if (is_done) {
         if (options->command != COMMAND_top)
-            call.client = api_client_new(&server, options, -1);
+            call.client = api_client_new(&access, options, -1);
         is_done = run(&call, &failure) && flush(&failure);
         api_client_destroy(&call.client);
     }
+    daemon_access_done(&access);
     if (is_done)
         return EXIT_ENDED;
     fprintf(stderr, "hoody-tunnel: %s\n", failure.text);

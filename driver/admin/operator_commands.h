@@ -7,7 +7,7 @@
 
 struct operator_call {
     const struct options *options;
-    const struct server_url *server;
+    struct daemon_access *access;
     struct api_client *client;
 };
 

@@ -93,13 +93,13 @@ static bool look(struct top *top)
 
 static void print_head(const struct top *top, FILE *out)
 {
-    char where[HOST_PORT_BYTES], clock[16] = "";
+    char clock[16] = "";
     struct tm local;
     time_t seconds = time(NULL);
-    host_port_format(&top->call->server->where, where);
     if (localtime_r(&seconds, &local) != NULL)
         strftime(clock, sizeof clock, "%H:%M:%S", &local);
-    fprintf(out, "hoody-tunnel top  %s  %s%s\n", where, clock, top->is_live ? "  (q or Ctrl-C ends)" : "");
+    fprintf(out, "hoody-tunnel top  %s  %s%s\n", top->call->access->name, clock,
+            top->is_live ? "  (q or Ctrl-C ends)" : "");
 }
 
 static void print_totals(const struct top *top, FILE *out)
@@ -265,7 +265,7 @@ static void top_init(struct top *ret_top, const struct operator_call *call)
     *ret_top = (struct top){.call = call, .is_live = call->options->count == 0 && terminal_has_screen()};
     ret_top->signals = watch(ENDS, ret_top->is_live ? 5 : 4); /* where nothing is drawn, the shell suspends it alone */
     ret_top->resizes = watch(RESIZES, 1);
-    ret_top->client = api_client_new(call->server, call->options, ret_top->signals);
+    ret_top->client = api_client_new(call->access, call->options, ret_top->signals);
 }
 
 static void top_done(struct top *top)

@@ -194,8 +194,9 @@ def wrong_usage_is_2():
         for url in ("ftp://127.0.0.1", "127.0.0.1:1", "ws://", "ws://h:0", "ws://u:p@h"):
             out, err = operate(url, "list", expect=2)
             assert out == "" and "Try: --url " in err, err
-        for arguments in (["close"], ["list", "more"], ["top", "--count", "x"], ["health", "--cacert", "/does/not/exist"]):
+        for arguments in (["close"], ["list", "more"], ["top", "--count", "x"], ["list", "--token-file", "/does/not/exist"]):
             assert operate(daemon, *arguments, expect=2)[0] == ""
+        assert operate(f"wss://127.0.0.1:{daemon.port}", "health", "--cacert", "/does/not/exist", expect=2)[0] == ""
 
 
 def a_full_disk_is_a_failure():

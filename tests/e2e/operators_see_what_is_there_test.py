@@ -3,17 +3,21 @@ programs."""
 
 import contextlib
 import json
+import tempfile
 
 from certificates import a_certificate
+from connect_proxy import ConnectProxy
 from harness import (
     EOF,
     Daemon,
+    Origin,
     RawDriver,
     Visitor,
     abort,
     data,
     frame,
     free_port,
+    receive_head,
     response_head,
     run,
 )
@@ -193,7 +197,47 @@ def a_certificate_must_be_trusted():
             assert "not trusted" in err and "--cacert" in err, err
             assert operate(url, "health", "--cacert", certificate.certificate)[0].startswith("ok, ")
             assert operate(url, "health", HOODY_TUNNEL_CACERT=certificate.certificate)[0].startswith("ok, ")
-            assert operate(url, "health", "--insecure")[0].startswith("ok, ")
+            out, err = operate(url, "health", "--insecure", warns=True)
+            assert out.startswith("ok, ") and "NOT checked" in err, (out, err)
+
+
+def a_proxy_and_a_token_are_as_for_tunnels():
+    name = "tunnel.example"  # which only the proxy can resolve
+    with a_certificate() as certificate, tempfile.NamedTemporaryFile("w") as token:
+        token.write("not-for-the-log\n")
+        token.flush()
+        with Daemon("--admin-host", name, *certificate.flags, tls=certificate.context()) as daemon:
+            with ConnectProxy(daemon, login="user:p@ss") as proxy:
+                url, proxy_url = f"wss://{name}:{daemon.port}", proxy.url.replace("//", "//user:p%40ss@")
+                flags = ("--insecure", "--token-file", token.name)
+                assert operate(url, "health", *flags, "--proxy", proxy_url, warns=True)[0].startswith("ok, ")
+                blocks = operate(url, "top", "--count", "2", "--interval", "1ms", *flags, https_proxy=proxy_url, warns=True)[0]
+                assert blocks.count("no sessions") == 2, blocks
+                assert set(proxy.asked) == {f"{name}:{daemon.port}"}, proxy.asked
+                assert "proxy refuses with status 407" in operate(url, "health", "--proxy", proxy.url, expect=1)[1]
+            with ConnectProxy(daemon, refusal="502 Bad Gateway") as proxy:
+                assert "proxy refuses with status 502" in operate(url, "health", "--proxy", proxy.url, expect=3)[1]
+            assert "not-for-the-log" not in daemon.stderr()
+
+
+def the_token_is_sent_with_each_call():
+    heads = []
+
+    def serve(sock, _):
+        heads.append(receive_head(sock).decode())
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 25\r\n\r\n" + b'{"bindings":[],"total":0}')
+
+    with Origin(serve) as origin, tempfile.NamedTemporaryFile("w") as token:
+        operate(origin, "bindings")
+        assert "authorization" not in heads.pop().lower()
+        token.write("  secret.token== \nanother line\n")
+        token.flush()
+        operate(origin, "bindings", HOODY_TUNNEL_TOKEN_FILE=token.name)
+        assert "\r\nAuthorization: Bearer secret.token==\r\n" in heads.pop()
+        with ConnectProxy(origin) as proxy:  # through a proxy: for the daemon, not for the proxy
+            operate(f"ws://localhost.example:{origin.port}", "bindings", "--token-file", token.name, "--proxy", proxy.url, warns=True)
+            assert "\r\nAuthorization: Bearer secret.token==\r\n" in heads.pop()
+            assert "bearer" not in "".join(proxy.heads).lower(), proxy.heads
 
 
 run(
@@ -209,4 +253,6 @@ run(
     top_prints_blocks_when_it_is_no_terminal,
     any_url_of_the_daemon_will_do,
     a_certificate_must_be_trusted,
+    a_proxy_and_a_token_are_as_for_tunnels,
+    the_token_is_sent_with_each_call,
 )
