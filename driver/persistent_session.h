@@ -42,9 +42,9 @@ struct persistent_session *persistent_session_new(struct loop *loop, struct daem
 void persistent_session_destroy(struct persistent_session **p_session);
 
 /* At most SESSION_BINDINGS_MAX. `wish` must outlive the session. */
-void persistent_session_bind(struct persistent_session *session, const struct binding_wish *wish);
+void persistent_session_bind(struct persistent_session *persistent, const struct binding_wish *wish);
 
 /* Gives the ports back, on_ended with SESSION_CLOSED. A second call: at once. */
-void persistent_session_close(struct persistent_session *session);
+void persistent_session_close(struct persistent_session *persistent);
 
 #endif
