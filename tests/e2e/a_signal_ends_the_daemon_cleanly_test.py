@@ -142,7 +142,8 @@ def a_second_signal_ends_it_at_once():
             daemon.process.send_signal(signal.SIGTERM)
             expect_goodbye(idle)  # so the first one was handled
             daemon.process.send_signal(signal.SIGTERM)
-            assert daemon.wait() == -signal.SIGTERM, "its stream would go on for an hour"
+            # Under ThreadSanitizer a handler cannot raise: it ends as process 1 does.
+            assert daemon.wait() in (-signal.SIGTERM, 128 + signal.SIGTERM), "its stream would go on for an hour"
             visitor.expect_abort_or_502()
     daemon.check_sanitizers()
 
