@@ -123,8 +123,10 @@ def killed(daemon):
 def a_killed_daemon_may_come_back():
     """Under load; the visitors see nothing but answers, failures that say so, and nobody there."""
     port, base = free_port(), free_port()
-    with http_origin(answer) as origin:
-        daemon = Daemon(port=base).__enter__()
+    daemon = Daemon(port=base)
+    with http_origin(answer) as origin, contextlib.ExitStack() as ends:
+        ends.callback(lambda: daemon.process.kill())  # whichever it is then
+        daemon.__enter__()
         with Expose(daemon, origin.port, port=port), Hammer(port) as crowd:
             for _ in range(3):
                 crowd.wait_for(b"hello", 10)
