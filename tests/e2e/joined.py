@@ -37,6 +37,7 @@ class Joined:
         self.port = bound["containerPort"]
         self.pulls = pulls
         self.turn = 0
+        self.visitors = []
 
     def settle(self):
         """What was sent before has been handled, and nothing is queued. Nothing came but grants and the ends of visitors who had
@@ -49,6 +50,7 @@ class Joined:
         """The visitor that visit() makes, and where its stream comes: (visitor, connection, stream)."""
         self.settle()
         visitor = visit()
+        self.visitors.append(visitor)
         connection = self.connections[self.turn % len(self.connections)]
         self.turn += 1
         return visitor, connection, connection.expect_stream()[0]
@@ -96,7 +98,10 @@ def joined(*flags, secondaries=1, hello=None, **bind):
         for index in range(1, 1 + secondaries):
             relays.append(stack.enter_context(Relay(daemon)))
             others.append(stack.enter_context(primary.join(relays[-1], tickets[index])))
-        yield Joined(daemon, primary, others, relays, primary.bind(**bind), bind.get("mode") == "pull")
+        session = Joined(daemon, primary, others, relays, primary.bind(**bind), bind.get("mode") == "pull")
+        yield session
+        for visitor in session.visitors:  # the daemon's end would wait for them a while
+            getattr(visitor, "sock", visitor).close()
 
 
 def expect_ping(connection):
