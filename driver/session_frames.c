@@ -219,11 +219,30 @@ static void refuse_stream(struct session_socket *socket, uint32_t id, enum error
     frame_batch_add_reset(socket_control(socket), id, code, reason);
 }
 
+/* Connections overtake each other: a visitor's STREAM_OPEN on a secondary one may be here before BIND_OK is. */
+static struct binding *find_asked(struct session *session, const struct stream_open *open)
+{
+    for (size_t i = 0; i < session->binding_count; i++) {
+        struct binding *binding = &session->bindings[i];
+        bool is_http = binding->wish->service != NULL;
+        bool has_port = binding->asked_port == 0 || binding->asked_port == open->container_port;
+        if (binding->state == BINDING_ASKED && is_http == (open->kind == STREAM_HTTP) && has_port)
+            return binding;
+    }
+    return NULL;
+}
+
+static struct binding *find_for(struct session *session, const struct stream_open *open)
+{
+    struct binding *binding = find_by_id(session, open->bind);
+    return binding != NULL ? binding : find_asked(session, open);
+}
+
 /* Why this stream can't be; NULL: it can. */
 static const char *find_refusal(const struct session *session, const struct binding *binding,
                                 const struct stream_open *open)
 {
-    if (binding == NULL || binding->state != BINDING_HELD)
+    if (binding == NULL || binding->state == BINDING_LEAVING)
         return "no such binding";
     if (binding->wish->service != NULL && open->kind != STREAM_HTTP)
         return "the binding is not a tcp one";
@@ -237,7 +256,7 @@ static void open_stream(struct session_socket *socket, uint32_t id, struct strea
 {
     struct session *session = socket->session;
     struct stream_table *streams = &session->streams;
-    struct binding *binding = find_by_id(session, open->bind);
+    struct binding *binding = find_for(session, open);
     const char *refusal = find_refusal(session, binding, open);
     if (refusal != NULL) {
         refuse_stream(socket, id, CODE_REFUSED_STREAM, refusal);

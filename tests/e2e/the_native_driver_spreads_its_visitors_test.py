@@ -9,7 +9,7 @@ import struct
 import threading
 
 import harness
-from harness import Daemon, Expose, Origin, Pull, Visitor, connect, http_origin, pattern, receive_exactly, wait_until
+from harness import Daemon, Expose, Origin, Pull, Visitor, connect, free_port, http_origin, pattern, receive_exactly, wait_until
 
 SOCKETS = 4
 REQUESTS = 500
@@ -205,7 +205,50 @@ def with_a_lost_primary_all_are_built_anew():
             assert run_visitors(driver.port, lambda port, _: one_good_request(port)) == []
 
 
+class LateAnswers(Relay):
+    """What the daemon says on the first connection after HELLO_OK waits for is_due."""
+
+    def __init__(self, to):
+        super().__init__(to)
+        self.is_due = threading.Event()
+
+    def pump(self, source, sink):
+        is_late = False
+        with contextlib.suppress(OSError):
+            while part := source.recv(65536):
+                if is_late:
+                    self.is_due.wait()
+                is_late = is_late or b"joinTickets" in part
+                sink.sendall(part)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def visitors_may_be_here_before_the_driver_knows_of_its_port():
+    """STREAM_OPEN on a secondary overtakes BIND_OK on the primary."""
+    port = free_port()
+
+    def visit(relay, daemon, answers):
+        wait_until(lambda: daemon.get_json("/bindings")["total"] == 1, "the port is there")
+        wait_until(lambda: daemon.stderr().count("connection-joined") == SOCKETS - 1, "all have joined")
+        with contextlib.ExitStack() as stack:
+            visitors = [stack.enter_context(Visitor(port)) for _ in range(SOCKETS)]
+            for visitor in visitors:
+                visitor.ask()
+            answers += [visitor.receive_answer()[0] for visitor in visitors[1:]]  # the first one's is on the primary
+            relay.is_due.set()
+            answers.append(visitors[0].receive_answer()[0])
+
+    with http_origin(echo) as origin, Daemon() as daemon, LateAnswers(daemon.port) as relay:
+        answers = []
+        visits = threading.Thread(target=visit, args=(relay, daemon, answers))
+        visits.start()
+        with Expose(relay, origin.port, "--connections", str(SOCKETS), port=port):
+            visits.join()
+        assert answers == SOCKETS * [200], answers
+
+
 harness.run(
+    visitors_may_be_here_before_the_driver_knows_of_its_port,
     five_hundred_requests_arrive_whole,
     fewer_connections_than_asked_for_will_do,
     a_lost_connection_takes_only_its_own_visitors_along,
