@@ -115,6 +115,10 @@ static void on_half_closed_idle(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct pull_visitor *visitor = arg;
+    if (evbuffer_get_length(output_of(visitor)) > 0) { /* it is the visitor who waits: its driver may have more */
+        wait_while_half_closed(visitor);
+        return;
+    }
     stream_reset(&visitor->stream, CODE_IDLE_TIMEOUT, "half-closed and idle");
     close_visitor(visitor, "half-closed and idle");
 }

@@ -1,4 +1,6 @@
 /* What a visitor is waited for, and for how long (protocol section 9). */
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 
 #include "tcp_socket.h"
@@ -91,6 +93,10 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
         visitor_fail_exchange(visitor, 504, "the service behind the tunnel did not answer in time");
         break;
     case DEADLINE_HALF_CLOSED:
+        if (evbuffer_get_length(bufferevent_get_output(visitor->socket)) > 0) {
+            visitor_set_deadline(visitor, true); /* it is the visitor who waits: its driver may have more */
+            break;
+        }
         visitor_record_because(visitor, "half-closed and idle");
         stream_reset(&visitor->stream, CODE_IDLE_TIMEOUT, "half-closed and idle");
         visitor_close(visitor);

@@ -1,11 +1,15 @@
 """An upgraded visitor that has closed its side is still sent to. Old drivers never end such a stream: the kit does, with
-RESET(10), 30 s after the last byte, not 30 s after the half-close (protocol section 6). Others end theirs themselves."""
+RESET(10), 30 s after the last byte, not 30 s after the half-close (protocol section 6), and never while bytes wait for the
+visitor: that would cut them off with a clean end. Others end theirs themselves."""
 
+import contextlib
 import time
 
-from harness import EOF, Daemon, RawDriver, Visitor, data, frame, response_head, run
+from harness import DATA, EOF, WINDOW, Daemon, RawDriver, Visitor, connect, data, frame, pattern, receive_all, response_head, run
 
 HALF_CLOSED = 30  # seconds; the protocol's, no flag
+WINDOW_BYTES = 7 << 20  # more than the kernel takes for a visitor that does not read
+OLD = {"auth": {"kind": "bearer", "token": "old"}}
 
 
 def half_closed(driver, visitor):
@@ -18,11 +22,39 @@ def half_closed(driver, visitor):
     return stream
 
 
+class Sleepers:
+    """An upgraded visitor and one of a PULL port, both half-closed, who read nothing for a while."""
+
+    def __init__(self, stack, daemon):
+        self.driver = stack.enter_context(RawDriver(daemon, **OLD))
+        upgraded = stack.enter_context(Visitor(self.driver.bind()["containerPort"]))
+        pulling = stack.enter_context(connect(self.driver.bind(ref=2, kind="tcp", mode="pull")["containerPort"]))
+        stream = self.driver.expect_stream()[0]
+        pulling.shutdown(1)
+        self.driver.expect(EOF, stream)
+        self.streams = {stream: pulling, half_closed(self.driver, upgraded): upgraded.sock}
+        self.body = pattern(WINDOW_BYTES)
+        for stream in self.streams:
+            for start in range(0, WINDOW_BYTES, 65536):
+                self.driver.send(frame(DATA, stream, self.body[start : start + 65536]))
+
+    def wake(self):
+        kinds = {kind for kind, _, _ in self.driver.ping()}
+        assert kinds <= {WINDOW}, kinds
+        for stream, sock in self.streams.items():
+            self.driver.send(frame(EOF, stream))
+            assert receive_all(sock) == self.body
+
+
 def bytes_to_the_visitor_are_traffic():
-    with Daemon() as daemon, RawDriver(daemon, auth={"kind": "bearer", "token": "old"}) as driver, RawDriver(daemon) as new:
+    with contextlib.ExitStack() as stack:
+        daemon = stack.enter_context(Daemon("--stream-window", str(WINDOW_BYTES)))
+        driver, new = stack.enter_context(RawDriver(daemon, **OLD)), stack.enter_context(RawDriver(daemon))
         port, new_port = driver.bind()["containerPort"], new.bind()["containerPort"]
-        with Visitor(port) as silent, Visitor(port) as visitor, Visitor(new_port) as patient:
-            check_half_closed(driver, silent, visitor, new, patient)
+        sleepers = Sleepers(stack, daemon)
+        silent, visitor, patient = (stack.enter_context(Visitor(where)) for where in (port, port, new_port))
+        check_half_closed(driver, silent, visitor, new, patient)
+        sleepers.wake()
 
 
 def check_half_closed(driver, silent, visitor, new, patient):
