@@ -22,10 +22,14 @@ static void end_relay(struct relay *relay, bool aborts)
 
 static void finish_if_complete(struct relay *relay)
 {
-    if (!relay->kit_ended || !relay->local_ended || !local_connection_is_flushed(relay->connection))
+    if (!relay->local_ended || !local_connection_is_flushed(relay->connection))
         return;
-    stream_detach(relay->stream);
-    end_relay(relay, false);
+    if (relay->kit_ended) {
+        stream_detach(relay->stream);
+        end_relay(relay, false);
+    } else if (relay->connection->cannot_write) {
+        stream_refuse_more(relay->stream); /* who sends into the void must be told */
+    }
 }
 
 /* ---- from the kit ---- */

@@ -22,6 +22,7 @@ struct stream {
     bool is_choked;         /* the handler was told that there is no room */
     bool ends;              /* EOF is due behind the queue */
     bool end_sent;
+    bool refuses_more; /* RESET is due behind EOF */
     bool end_received;
     bool is_gone;
     const struct stream_handler *handler; /* NULL: discards */
@@ -191,6 +192,19 @@ void stream_end(struct stream *stream)
     stream_resume_sending(stream);
 }
 
+static void refuse_more_if_due(struct stream *stream)
+{
+    if (stream->end_sent && stream->refuses_more)
+        stream_reset(stream, CODE_NO_ERROR, "the local service reads no more");
+}
+
+void stream_refuse_more(struct stream *stream)
+{
+    check(stream->ends);
+    stream->refuses_more = true;
+    refuse_more_if_due(stream);
+}
+
 static void send_head(struct stream *stream, struct frame_batch *batch)
 {
     size_t length = evbuffer_get_length(stream->head);
@@ -244,6 +258,7 @@ static bool take_turn(struct outbox_sender *sender, struct frame_batch *batch)
         frame_batch_add(batch, FRAME_EOF, stream->link.id, (struct span){0});
         stream->end_sent = true;
         leave_if_complete(stream);
+        refuse_more_if_due(stream);
         return false;
     }
     make_room(stream);

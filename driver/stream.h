@@ -47,6 +47,8 @@ struct evbuffer *stream_queue(struct stream *stream);
 void stream_queue_grew(struct stream *stream);
 /* EOF, behind what is queued. */
 void stream_end(struct stream *stream);
+/* After stream_end: what the kit still sends is not wanted. RESET(0) follows EOF, and the stream is gone. */
+void stream_refuse_more(struct stream *stream);
 /* RESET, and the stream is gone. */
 void stream_reset(struct stream *stream, enum error_code code, const char *reason);
 

@@ -95,6 +95,27 @@ def a_service_may_end_first():
         wait_until(lambda: heard == [b"thanks"], "the service heard the rest")
 
 
+def who_sends_to_a_service_that_has_closed_is_told():
+    answer = b"no more, please" * 20_000
+
+    def refuse(sock, _address):
+        sock.recv(1)
+        sock.sendall(answer)
+
+    def is_told(visitor):
+        try:
+            visitor.sendall(b"more")
+        except OSError:
+            return True
+        return False
+
+    with Origin(refuse) as origin, Daemon() as daemon, Pull(daemon, origin.port) as driver, connect(driver.port) as visitor:
+        visitor.sendall(b"x")
+        assert receive_all(visitor) == answer
+        wait_until(lambda: is_told(visitor), "the visitor's bytes are refused")
+        assert daemon.get_json("/tunnels")["totalStreams"] == 0
+
+
 def a_service_may_speak_first():
     def greet(sock, _address):
         sock.sendall(b"220 ready\r\n")
@@ -233,6 +254,7 @@ harness.run(
     what_goes_in_comes_back_whole,
     a_question_that_ends_gets_its_answer,
     a_service_may_end_first,
+    who_sends_to_a_service_that_has_closed_is_told,
     a_service_may_speak_first,
     a_reset_of_the_service_resets_the_visitor,
     a_reset_of_the_visitor_resets_the_service,
