@@ -141,6 +141,11 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
         visitor_set_deadline(visitor, false);
         return;
     }
+    if (visitor->phase == VISITOR_UPGRADED && visitor->answer_ended && code == CODE_NO_ERROR) {
+        visitor_record_because(visitor, "the service reads no more");
+        visitor_close(visitor);
+        return;
+    }
     char text[REASON_SHOWN_MAX + 64];
     bool was_answered = visitor->answer.head_written;
     describe_reset(was_answered ? "the tunnel cut the answer" : "the tunnel gave no answer", code, reason, text,

@@ -1,6 +1,21 @@
 """Upgrades: held bytes come after the 101, half-close both ways, a refused one is closed after its answer (section 6)."""
 
-from harness import DATA, EOF, WINDOW, Visitor, bound_port, data, frame, parse_answer, pattern, receive_all, response_head, run
+from harness import (
+    DATA,
+    EOF,
+    WINDOW,
+    Visitor,
+    bound_port,
+    data,
+    frame,
+    parse_answer,
+    pattern,
+    receive_all,
+    reset,
+    response_head,
+    run,
+    wait_until,
+)
 
 UPGRADE = "Connection: Upgrade\r\nUpgrade: raw\r\n"
 SWITCH = [["connection", "Upgrade"], ["upgrade", "raw"]]
@@ -142,12 +157,27 @@ def an_upgrade_with_a_body_or_to_h2c_is_a_plain_request():
                 assert visitor.receive_answer()[2] == b"ok"
 
 
+def who_reads_no_more_has_still_said_everything():
+    """RESET(0) behind EOF, before the visitor has read."""
+    last = pattern(900_000)
+    with bound_port() as (daemon, driver, port), Visitor(port) as visitor:
+        stream = begins(driver, visitor)
+        switches(driver, visitor, stream)
+        for start in range(0, len(last), 60_000):
+            driver.send(data(stream, last[start : start + 60_000]))
+        driver.send(frame(EOF, stream), reset(stream, 0))
+        driver.ping()  # all of it was handled
+        assert receive_all(visitor.sock) == last
+        wait_until(lambda: daemon.get_json("/tunnels")["totalStreams"] == 0, "the stream is over")
+
+
 run(
     held_bytes_come_after_the_101,
     many_held_bytes_come_too,
     the_visitor_may_end_first,
     the_driver_may_end_first,
     large_streams_cross,
+    who_reads_no_more_has_still_said_everything,
     a_reset_is_an_abort,
     a_refused_one_is_delivered_and_closed,
     a_refused_one_may_answer_without_length,
