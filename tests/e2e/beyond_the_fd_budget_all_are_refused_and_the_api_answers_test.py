@@ -13,9 +13,13 @@ FLAGS = ("--fd-budget", str(BUDGET))
 
 
 def permits(daemon):
-    available = daemon.get_json("/tunnels")["fdPermitsAvailable"]
-    assert available == daemon.metric("hoody_tunnel_fd_permits_available")
-    return available
+    """As the API and the metrics have it: one is asked after the other, so they are asked until they agree."""
+
+    def agreed():
+        available = daemon.get_json("/tunnels")["fdPermitsAvailable"]
+        return (available,) if available == daemon.metric("hoody_tunnel_fd_permits_available") else None
+
+    return wait_until(agreed, "API and metrics agree")[0]
 
 
 def serve(driver, visitor):
