@@ -4,20 +4,38 @@
 #include "gateway.h"
 #include "tunnel_session.h"
 
-enum { STALLED_MS = 5000, SWEEP_MS = 1000 };
+enum { STALLED_MS = 5000, SWEEP_MS = 250 };
 
 static bool is_stalled(const struct stream *stream, uint64_t now_ms)
 {
     return now_ms - stream->moved_ms >= STALLED_MS;
 }
 
-static void give_back(struct stream *stream)
+/* Bytes that were here at the sweep before, and still are. */
+static uint64_t waited(const struct stream *stream)
 {
-    uint64_t held = stream->received - stream->consumed;
+    return stream->swept > stream->consumed ? stream->swept - stream->consumed : 0;
+}
+
+/* So that `held` bytes of the stream are given back. */
+static void give_back(struct stream *stream, uint64_t held)
+{
+    if (held <= stream->budgeted)
+        return;
     uint32_t newly = (uint32_t)(held - stream->budgeted);
     stream->budgeted = held;
     stream->session->gateway->budgeted_bytes += newly;
     tunnel_session_consumed(stream->session, newly);
+}
+
+/* Nobody is reset for those who are slow: they get what the budget has left. */
+static void give_back_slow(struct stream *stream)
+{
+    const struct gateway *gateway = stream->session->gateway;
+    uint64_t budget = gateway->options->buffer_budget;
+    uint64_t left = budget > gateway->budgeted_bytes ? budget - gateway->budgeted_bytes : 0;
+    uint64_t held = waited(stream);
+    give_back(stream, held < stream->budgeted + left ? held : stream->budgeted + left);
 }
 
 /* Drivers wait for credit of a whole frame: with less than that the window is used up. */
@@ -39,23 +57,37 @@ static void take_back(struct stream *stream)
     stream->lends = false;
 }
 
-static struct stream *find_longest_stalled(const struct gateway *gateway)
+static struct stream *find_longest_stalled(const struct gateway *gateway, uint64_t now_ms)
 {
     struct stream *longest = NULL;
     struct stream *stream = NULL;
     TAILQ_FOREACH(stream, &gateway->holding_streams, holding_link)
-    if (stream->budgeted > 0 && (!longest || stream->moved_ms < longest->moved_ms))
+    if (stream->budgeted > 0 && is_stalled(stream, now_ms) && (!longest || stream->moved_ms < longest->moved_ms))
         longest = stream;
     return longest;
 }
 
-static void keep_budget(struct gateway *gateway)
+static void keep_budget(struct gateway *gateway, uint64_t now_ms)
 {
     struct stream *stream = NULL;
-    while (gateway->budgeted_bytes > gateway->options->buffer_budget && (stream = find_longest_stalled(gateway))) {
+    while (gateway->budgeted_bytes > gateway->options->buffer_budget &&
+           (stream = find_longest_stalled(gateway, now_ms))) {
         gateway->counts.stalled_resets++;
         stream_refuse(stream, CODE_ENHANCE_YOUR_CALM, "the visitor does not read, and the buffer budget is used up");
     }
+}
+
+static void sweep(struct stream *stream, uint64_t now_ms)
+{
+    if (is_stalled(stream, now_ms))
+        give_back(stream, stream->received - stream->consumed);
+    else
+        give_back_slow(stream);
+    if (is_stalled(stream, now_ms) || waited(stream) > 0)
+        lend(stream);
+    else
+        take_back(stream);
+    stream->swept = stream->received;
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -66,11 +98,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     uint64_t now_ms = monotonic_ms();
     struct stream *stream = NULL;
     TAILQ_FOREACH(stream, &gateway->holding_streams, holding_link)
-    if (is_stalled(stream, now_ms)) {
-        give_back(stream);
-        lend(stream);
-    }
-    keep_budget(gateway);
+    sweep(stream, now_ms);
+    keep_budget(gateway, now_ms);
     if (TAILQ_EMPTY(&gateway->holding_streams))
         event_del(gateway->stalled_sweep);
 }
@@ -112,6 +141,7 @@ static uint64_t unbudget(struct stream *stream, uint64_t bytes)
 
 static void leave(struct stream *stream)
 {
+    take_back(stream);
     if (stream->is_holding)
         TAILQ_REMOVE(&stream->session->gateway->holding_streams, stream, holding_link);
     stream->is_holding = false;
@@ -120,7 +150,6 @@ static void leave(struct stream *stream)
 uint32_t stalled_streams_note_consumed(struct stream *stream, uint32_t bytes)
 {
     stream->moved_ms = monotonic_ms();
-    take_back(stream);
     if (stream->consumed == stream->received)
         leave(stream);
     return (uint32_t)unbudget(stream, bytes);
@@ -128,7 +157,6 @@ uint32_t stalled_streams_note_consumed(struct stream *stream, uint32_t bytes)
 
 uint64_t stalled_streams_forget(struct stream *stream)
 {
-    take_back(stream);
     leave(stream);
     return unbudget(stream, stream->budgeted);
 }

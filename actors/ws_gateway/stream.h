@@ -55,6 +55,7 @@ struct stream {
     /* While received bytes wait for the visitor: see stalled_streams.h. */
     bool is_holding;
     uint64_t moved_ms; /* when the visitor last took any of them */
+    uint64_t swept;    /* `received` at the last sweep */
     uint64_t budgeted; /* of them, given back to the session already and counted against --buffer-budget */
     bool lends;        /* the session was lent a frame more for it */
     TAILQ_ENTRY(stream) holding_link;

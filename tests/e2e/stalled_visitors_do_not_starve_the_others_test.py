@@ -1,9 +1,10 @@
 """Seventeen visitors that stop reading hold more than the session's window; another one still gets its answer (section 6).
-The driver is like the official one: a stream takes session credit for a frame first, then waits for its own."""
+Nor does one that is slow hold it. The driver is like the official one: a stream takes session credit for a frame first, then
+waits for its own."""
 
 import struct
 
-from harness import EOF, RESET, STREAM_OPEN, WINDOW, Daemon, RawDriver, Visitor, data, response_head, run
+from harness import EOF, RESET, STREAM_OPEN, WINDOW, Daemon, RawDriver, Visitor, data, response_head, run, wait_until
 
 BLOCK = 65536
 STALLED = 17
@@ -119,4 +120,30 @@ def the_longest_stalled_are_reset_when_the_budget_is_used_up():
             visitor.sock.close()
 
 
-run(an_eighteenth_gets_its_answer, the_longest_stalled_are_reset_when_the_budget_is_used_up)
+def a_slow_visitor_does_not_hold_the_session():
+    """It reads all the time, so it never counts as stalled; what it leaves is given back all the same."""
+    with Daemon("--stream-window", "1MiB", "--session-window", "1MiB") as daemon, RawDriver(daemon) as driver:
+        port = driver.bind()["containerPort"]
+        sender = Sender(driver)
+        with Visitor(port, receive_buffer=16384) as slow, Visitor(port) as another:
+            slow.ask()
+            sender.open()
+            assert slow.receive_head()[0] == 200
+
+            def is_given_back():
+                sender.spend_all()
+                slow.receive(65536)
+                return daemon.metric("hoody_tunnel_stalled_buffer_bytes") > 0
+
+            wait_until(is_given_back, "what the slow visitor leaves is given back")
+            another.ask()
+            stream = sender.open()
+            assert another.receive_head()[0] == 200
+            while sender.windows[stream] == driver.hello_ok["streamWindow"]:
+                if not sender.turn():
+                    sender.take(driver.receive())
+            assert another.receive_chunk() == b"z" * BLOCK
+        assert not sender.resets, sender.resets
+
+
+run(an_eighteenth_gets_its_answer, a_slow_visitor_does_not_hold_the_session, the_longest_stalled_are_reset_when_the_budget_is_used_up)
