@@ -1,8 +1,10 @@
-/* Visitors that stop reading must not starve the others of their session (protocol section 6). Official drivers take
- * session credit before stream credit, so sixteen stalled visitors would hold the whole session window. After
- * STALLED_MS in which a visitor took nothing, its unread bytes are given back to the session and counted against
- * --buffer-budget instead; a stalled stream whose own window is used up lends the session one frame more, for the one
- * that the driver may hold for it. When the budget is used up, the longest stalled stream is reset. */
+/* Visitors that stop reading, or are slow, must not starve the others of their session (protocol section 6). Official
+ * drivers take session credit before stream credit, so sixteen stalled visitors would hold the whole session window,
+ * and sixteen slow ones would leave the others no more of it than they take themselves. So what a visitor leaves unread
+ * from one sweep to the next is given back to the session and counted against --buffer-budget instead, while that
+ * lasts; after STALLED_MS in which it took nothing, all of its unread bytes are. A stream whose bytes wait and whose
+ * own window is used up also lends the session one frame more, for the one that the driver may hold for it. When the
+ * budget is used up, the longest stalled stream is reset, never one that moves. */
 #ifndef HOODY_ACTORS_STALLED_STREAMS_H
 #define HOODY_ACTORS_STALLED_STREAMS_H
 
