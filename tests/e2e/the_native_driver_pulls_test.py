@@ -232,13 +232,13 @@ def a_slow_service_stops_its_own_visitor_only():
 def a_target_that_is_down_resets_the_visitor_until_it_is_back():
     port = free_port()
     with Daemon() as daemon, Pull(daemon, port) as driver:
-        with connect(driver.port) as visitor:
-            try:
+        try:
+            with connect(driver.port) as visitor:  # may be reset before it is noticed to stand
                 rest = receive_all(visitor)
-            except ConnectionResetError:
-                pass
-            else:
-                raise AssertionError(f"a clean end after {rest!r}")
+        except ConnectionResetError:
+            pass
+        else:
+            raise AssertionError(f"a clean end after {rest!r}")
         assert f"127.0.0.1:{port} refused the connection" in driver.stderr(), driver.stderr()
         with socket.create_server(("127.0.0.1", port)) as listener, connect(driver.port) as visitor:
             visitor.sendall(b"now?")
