@@ -1,6 +1,7 @@
 /* The runtime: a turn, and the thread that takes turns until it is told to end. */
 #include "actor.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -58,6 +59,11 @@ static void take_turns(const struct actor_spec *spec, void *self, struct mailbox
     }
 }
 
+void actor_thread_ends(void)
+{
+    OPENSSL_thread_stop();
+}
+
 void actor_thread(zsock_t *pipe, void *args)
 {
     struct actor_start start = *(const struct actor_start *)args; /* ours to read only until we have signalled */
@@ -73,4 +79,5 @@ void actor_thread(zsock_t *pipe, void *args)
         spec->destroy(&self);
     }
     mailbox_destroy(&mailbox);
+    actor_thread_ends();
 }

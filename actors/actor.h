@@ -37,6 +37,9 @@ struct actor_start {
  * answer or the pipe's second signal, which says that the thread has ended (poll for it, zactor_destroy wants to
  * receive it). */
 void actor_thread(zsock_t *pipe, void *args);
+/* The last thing that any actor's thread does. What OpenSSL keeps for a thread goes now: the main thread waits for the
+ * actor, but not for the thread to be gone, and OpenSSL's clean-up at exit would free it a second time. */
+void actor_thread_ends(void);
 
 uint64_t monotonic_ms(void);
 

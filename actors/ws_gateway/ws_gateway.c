@@ -615,4 +615,5 @@ void ws_gateway_actor(zsock_t *pipe, void *args)
         event_base_loop(self.gateway.loop, EVLOOP_NO_EXIT_ON_EMPTY);
     }
     gateway_done(&self);
+    actor_thread_ends();
 }
