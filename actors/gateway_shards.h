@@ -7,8 +7,7 @@
 /* 1..SHARDS_MAX */
 static inline uint32_t gateway_shards(const struct options *options)
 {
-    (void)options;
-    return 1;
+    return (uint32_t)options->shards;
 }
 
 #endif

@@ -16,6 +16,8 @@ struct ticker {
 
 enum { TICK_MS = 1000, LIVE_TICK_MS = 5 };
 
+static const struct options one_shard = {.shards = 1};
+
 static void *ticker_new(const struct options *options, struct mailbox *mailbox, const struct log *log)
 {
     (void)options;
@@ -167,7 +169,7 @@ static void the_thread_takes_turns_until_term(void **state)
     (void)state;
     struct log log = {.fd = STDERR_FILENO, .level = LOG_LEVEL_ERROR};
     struct mailbox *supervisor = mailbox_new(ACTOR_supervisor, 0, &log);
-    struct actor_start start = {.spec = &ticker_actor, .log = &log};
+    struct actor_start start = {.spec = &ticker_actor, .options = &one_shard, .log = &log};
     zactor_t *actor = zactor_new(actor_thread, &start);
     assert_non_null(actor);
     struct message message;
@@ -202,7 +204,7 @@ static void the_thread_wakes_for_its_timers(void **state)
     struct actor_spec spec = ticker_actor;
     spec.on_time = live_on_time;
     struct mailbox *supervisor = mailbox_new(ACTOR_supervisor, 0, &log);
-    struct actor_start start = {.spec = &spec, .log = &log};
+    struct actor_start start = {.spec = &spec, .options = &one_shard, .log = &log};
     zactor_t *actor = zactor_new(actor_thread, &start);
     uint64_t before = 0;
     for (int tick = 0; tick < 3; tick++) {
@@ -231,7 +233,7 @@ static void a_thread_that_cannot_start_signals_and_ends(void **state)
     struct log log = {.fd = STDERR_FILENO, .level = LOG_LEVEL_ERROR};
     struct actor_spec spec = ticker_actor;
     spec.new = never_new;
-    struct actor_start start = {.spec = &spec, .log = &log};
+    struct actor_start start = {.spec = &spec, .options = &one_shard, .log = &log};
     zactor_t *actor = zactor_new(actor_thread, &start);
     assert_non_null(actor);
     /* zactor_new took the first signal; a second says that the thread has ended. It is left for zactor_destroy. */

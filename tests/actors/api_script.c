@@ -19,7 +19,7 @@ static struct options options;
 
 int api_set_up(void **state)
 {
-    memset(&options, 0, sizeof options); /* the actor looks at no others */
+    options = (struct options){.shards = 1}; /* the actor looks at no others than these */
     options.allowed_origins = (struct option_list){.items = allowed_origins, .count = 1};
     options.admin_hosts = (struct option_list){.items = admin_hosts, .count = 2};
     *state = stage_new(&admin_http_actor, &options);
