@@ -24,7 +24,7 @@ complete -c hoody-tunneld -l join-ticket-ttl -x -d 'a ticket for a further WebSo
 complete -c hoody-tunneld -l fd-budget -x -d 'descriptors for visitors, drivers and listeners; 0: what RLIMIT_NOFILE allows'
 complete -c hoody-tunneld -l stream-window -x -d 'flow-control window of a stream, a multiple of 64KiB'
 complete -c hoody-tunneld -l session-window -x -d 'flow-control window of a session, a multiple of 64KiB'
-complete -c hoody-tunneld -l buffer-budget -x -d 'what visitors who stopped reading may hold in this process'
+complete -c hoody-tunneld -l buffer-budget -x -d 'what visitors who read slowly, or not at all, may hold in this process'
 complete -c hoody-tunneld -l ping-interval -x -d 'how often a driver is pinged'
 complete -c hoody-tunneld -l pong-timeout -x -d 'a driver silent for so long is gone'
 complete -c hoody-tunneld -l idle-timeout -x -d 'a session with no streams and no ports is ended after'
