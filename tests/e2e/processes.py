@@ -58,20 +58,19 @@ class Process:
         self.check_sanitizers()
         assert status == expect, f"{self.name} ended with {status}: {self.stderr()[-4000:]}"
 
+    def _memory(self, field):
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError(f"no {field}")
+
     def rss(self):
         """Resident bytes now."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        return self._memory("VmRSS")
 
     def peak_rss(self):
-        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-        raise AssertionError("no VmHWM")
+        return self._memory("VmHWM")
 
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as stat:
