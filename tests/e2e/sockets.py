@@ -1,5 +1,7 @@
 """Sockets of the tests: connecting, and reading exactly so much."""
 
+import contextlib
+import random
 import socket
 import ssl
 import struct
@@ -7,11 +9,17 @@ import struct
 from patience import PATIENCE
 
 
+# Below the ports that the kernel gives to outgoing connections and the daemon to EXPOSE: nobody takes one by chance in between.
+FREE_PORTS = range(10000, 20000)
+
+
 def free_port():
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago, and that only another test's choice could take since."""
+    while True:
+        port = random.choice(FREE_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def own_address():
