@@ -2,6 +2,7 @@
 
 #include "buffer_move.h"
 #include "check.h"
+#include "exchange_watch.h"
 #include "relay.h"
 
 #include <event2/buffer.h>
@@ -15,6 +16,7 @@ struct exchange {
     struct stream *stream;
     struct local_service *service;
     struct stream_open open;
+    struct exchange_watch *watch;        /* NULL: nobody observes, or it was told the end */
     struct dial *dial;                   /* on the way to a connection */
     struct local_connection *connection; /* NULL: not yet, or given away */
 
@@ -99,6 +101,7 @@ static void on_data(void *handler, struct evbuffer *data, size_t length)
     struct exchange *exchange = handler;
     if (length == 0)
         return;
+    exchange_watch_bytes(exchange->watch, EXCHANGE_IN, data, 0, length);
     if (exchange->connection == NULL || exchange->open.is_upgrade)
         buffer_move(data, exchange->held, length);
     else
@@ -120,9 +123,11 @@ static void on_room(void *handler)
         local_connection_resume_reading(exchange->connection);
 }
 
-static void on_gone(void *handler)
+static void on_gone(void *handler, enum stream_gone how, const char *why)
 {
-    end_exchange(handler, true);
+    struct exchange *exchange = handler;
+    exchange_watch_gone(&exchange->watch, how, why);
+    end_exchange(exchange, true);
 }
 
 static const struct stream_handler HANDLER = {
@@ -141,6 +146,7 @@ static void complete(struct exchange *exchange)
                        request_is_whole(exchange) && local_connection_is_quiet(exchange->connection);
     if (is_reusable)
         local_service_give(exchange->service, &exchange->connection, exchange->patience_s);
+    exchange_watch_complete(&exchange->watch);
     stream_end(exchange->stream);
     stream_detach(exchange->stream);
     end_exchange(exchange, false);
@@ -197,6 +203,8 @@ static bool on_head(struct exchange *exchange)
     check(http_forward_answer(head, &response));
     bool is_final = response.is_final;
     bool fits = stream_send_head(exchange->stream, &response);
+    if (fits)
+        exchange_watch_head(exchange->watch, &response);
     response_head_done(&response);
     if (!fits) {
         fail(exchange, "sent a head that is too large");
@@ -208,7 +216,8 @@ static bool on_head(struct exchange *exchange)
     }
     if (!switches)
         return true;
-    relay_start(exchange->loop, exchange->stream, &exchange->connection, exchange->held, exchange->kit_ended);
+    relay_start(exchange->loop, exchange->stream, &exchange->connection, exchange->held, exchange->kit_ended,
+                &exchange->watch);
     end_exchange(exchange, false);
     return false;
 }
@@ -244,13 +253,15 @@ static void on_input(void *owner)
         exchange->answer_begun = true;
     do {
         struct local_connection *connection = exchange->connection;
+        struct evbuffer *queue = stream_queue(exchange->stream);
+        size_t queued = evbuffer_get_length(queue);
         size_t room = stream_room(exchange->stream);
         if (room == 0) {
             local_connection_pause_reading(connection);
             return;
         }
-        event = http_reader_read(connection->reader, local_connection_input(connection), stream_queue(exchange->stream),
-                                 room);
+        event = http_reader_read(connection->reader, local_connection_input(connection), queue, room);
+        exchange_watch_bytes(exchange->watch, EXCHANGE_OUT, queue, queued, evbuffer_get_length(queue) - queued);
     } while (on_reader_event(exchange, event));
 }
 
@@ -382,6 +393,7 @@ void exchange_start(struct loop *loop, struct stream *stream, struct local_servi
     check(exchange->held != NULL);
     exchange->is_chunked = http_forward_is_chunked(&exchange->open);
     exchange->body_due = http_forward_content_length(&exchange->open);
+    exchange->watch = exchange_watch_begin(&service->place, &exchange->open);
     stream_attach(stream, &HANDLER, exchange);
     begin(exchange);
 }

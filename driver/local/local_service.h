@@ -3,6 +3,7 @@
 #define HOODY_DRIVER_LOCAL_SERVICE_H
 
 #include "dial.h"
+#include "exchange_observer.h"
 #include "http_forward.h"
 #include "local_connection.h"
 
@@ -21,7 +22,8 @@ struct local_service {
     char own_host[HOST_PORT_BYTES];                /* HOST_REWRITE */
     TAILQ_HEAD(idle_queue, local_connection) idle; /* the most recently used first */
     unsigned idle_count;
-    bool is_down; /* said so on stderr */
+    bool is_down;                /* said so on stderr */
+    struct exchange_place place; /* where its visitors are observed; set by the owner */
 };
 
 /* `fixed_host` must outlive it. */

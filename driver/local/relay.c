@@ -10,6 +10,7 @@ struct relay {
     struct loop *loop;
     struct stream *stream;
     struct local_connection *connection;
+    struct exchange_watch *watch; /* NULL: nobody observes, or it was told the end */
     bool kit_ended;
     bool local_ended;
 };
@@ -25,6 +26,7 @@ static void finish_if_complete(struct relay *relay)
     if (!relay->local_ended || !local_connection_is_flushed(relay->connection))
         return;
     if (relay->kit_ended) {
+        exchange_watch_complete(&relay->watch);
         stream_detach(relay->stream);
         end_relay(relay, false);
     } else if (relay->connection->cannot_write) {
@@ -37,6 +39,7 @@ static void finish_if_complete(struct relay *relay)
 static void on_data(void *handler, struct evbuffer *data, size_t length)
 {
     struct relay *relay = handler;
+    exchange_watch_bytes(relay->watch, EXCHANGE_IN, data, 0, length);
     local_connection_write(relay->connection, data, length, false);
 }
 
@@ -55,9 +58,11 @@ static void on_room(void *handler)
         local_connection_resume_reading(relay->connection);
 }
 
-static void on_gone(void *handler)
+static void on_gone(void *handler, enum stream_gone how, const char *why)
 {
-    end_relay(handler, true);
+    struct relay *relay = handler;
+    exchange_watch_gone(&relay->watch, how, why);
+    end_relay(relay, true);
 }
 
 static const struct stream_handler HANDLER = {
@@ -79,7 +84,9 @@ static void on_input(void *owner)
             local_connection_pause_reading(relay->connection);
             return;
         }
-        buffer_move(input, stream_queue(relay->stream), length < room ? length : room);
+        length = length < room ? length : room;
+        exchange_watch_bytes(relay->watch, EXCHANGE_OUT, input, 0, length);
+        buffer_move(input, stream_queue(relay->stream), length);
         stream_queue_grew(relay->stream);
     }
 }
@@ -125,12 +132,13 @@ static const struct local_connection_events EVENTS = {
 };
 
 void relay_start(struct loop *loop, struct stream *stream, struct local_connection **p_connection,
-                 struct evbuffer *held, bool kit_ended)
+                 struct evbuffer *held, bool kit_ended, struct exchange_watch **p_watch)
 {
     struct relay *relay = calloc(1, sizeof *relay);
     check(relay != NULL);
-    *relay = (struct relay){.loop = loop, .stream = stream, .connection = *p_connection};
+    *relay = (struct relay){.loop = loop, .stream = stream, .connection = *p_connection, .watch = *p_watch};
     *p_connection = NULL;
+    *p_watch = NULL;
     stream_attach(stream, &HANDLER, relay);
     local_connection_own(relay->connection, &EVENTS, relay);
     if (evbuffer_get_length(held) > 0)

@@ -13,8 +13,9 @@ struct approach {
     struct tcp_target *target;
     struct stream *stream;
     struct dial *dial;
-    struct evbuffer *held; /* what the kit sent before there was a connection */
-    bool kit_ended;        /* its EOF came, too */
+    struct exchange_watch *watch; /* NULL: nobody observes */
+    struct evbuffer *held;        /* what the kit sent before there was a connection */
+    bool kit_ended;               /* its EOF came, too */
 };
 
 void tcp_target_init(struct tcp_target *target, struct loop *loop, const struct endpoint *endpoint,
@@ -52,6 +53,7 @@ static void end_approach(struct approach *approach)
 static void on_data(void *handler, struct evbuffer *data, size_t length)
 {
     struct approach *approach = handler;
+    exchange_watch_bytes(approach->watch, EXCHANGE_IN, data, 0, length);
     buffer_move(data, approach->held, length);
 }
 
@@ -67,9 +69,11 @@ static void on_room(void *handler)
     (void)handler;
 }
 
-static void on_gone(void *handler)
+static void on_gone(void *handler, enum stream_gone how, const char *why)
 {
-    end_approach(handler);
+    struct approach *approach = handler;
+    exchange_watch_gone(&approach->watch, how, why);
+    end_approach(approach);
 }
 
 static const struct stream_handler HANDLER = {
@@ -99,11 +103,11 @@ static void on_dialed(void *owner, int fd, int error)
         return;
     }
     struct local_connection *connection = local_connection_new(loop, fd);
-    relay_start(loop, approach->stream, &connection, approach->held, approach->kit_ended);
+    relay_start(loop, approach->stream, &connection, approach->held, approach->kit_ended, &approach->watch);
     end_approach(approach);
 }
 
-void tcp_target_connect(struct tcp_target *target, struct stream *stream)
+void tcp_target_connect(struct tcp_target *target, struct stream *stream, const struct stream_open *open)
 {
     struct approach *approach = calloc(1, sizeof *approach);
     check(approach != NULL);
@@ -111,6 +115,7 @@ void tcp_target_connect(struct tcp_target *target, struct stream *stream)
     approach->stream = stream;
     approach->held = evbuffer_new();
     check(approach->held != NULL);
+    approach->watch = exchange_watch_begin(&target->place, open);
     stream_attach(stream, &HANDLER, approach);
     approach->dial = dial_new(target->loop, &target->endpoint, target->connect_timeout_ms, on_dialed, approach);
 }

@@ -269,7 +269,7 @@ static void open_stream(struct session_socket *socket, uint32_t id, struct strea
         exchange_start(session->loop, stream, binding->wish->service, open);
         return;
     case STREAM_TCP:
-        tcp_target_connect(binding->wish->target, stream);
+        tcp_target_connect(binding->wish->target, stream, open);
         return;
     }
 }
@@ -305,9 +305,8 @@ static bool on_eof(struct session_socket *socket, uint32_t id, struct span paylo
 
 static bool on_reset(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
 {
-    (void)payload;
     (void)ret_error;
-    stream_table_on_reset(&socket->session->streams, id);
+    stream_table_on_reset(&socket->session->streams, id, frame_reset_decode(payload));
     return true;
 }
 

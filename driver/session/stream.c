@@ -4,6 +4,7 @@
 #include "stream_table.h"
 
 #include <event2/buffer.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROOM_WORTH_FILLING = 16384 }; /* smaller ends of a message stay unused rather than cut DATA small */
@@ -85,7 +86,7 @@ static void leave(struct stream *stream)
     loop_reap(stream->table->loop, free_stream, stream);
 }
 
-void stream_on_gone(struct stream *stream)
+static void be_gone(struct stream *stream, enum stream_gone how, const char *why)
 {
     if (stream->is_gone)
         return;
@@ -93,15 +94,38 @@ void stream_on_gone(struct stream *stream)
     stream->handler = NULL;
     leave(stream);
     if (handler != NULL)
-        handler->on_gone(stream->self);
+        handler->on_gone(stream->self, how, why);
 }
 
-void stream_reset(struct stream *stream, enum error_code code, const char *reason)
+static void reset_as(struct stream *stream, enum stream_gone how, enum error_code code, const char *reason)
 {
     if (stream->is_gone)
         return;
     frame_batch_add_reset(outbox_control(stream->outbox), stream->link.id, code, reason);
-    stream_on_gone(stream);
+    be_gone(stream, how, reason);
+}
+
+void stream_reset(struct stream *stream, enum error_code code, const char *reason)
+{
+    reset_as(stream, code == CODE_NO_ERROR ? STREAM_FINISHED : STREAM_BROKEN, code, reason);
+}
+
+void stream_on_reset(struct stream *stream, uint16_t code, struct span reason)
+{
+    char why[FRAME_RESET_REASON_MAX + 1];
+    snprintf(why, sizeof why, "%.*s", (int)(reason.length < sizeof why ? reason.length : sizeof why - 1),
+             (const char *)reason.data);
+    enum stream_gone how = STREAM_GIVEN_UP;
+    if (code == CODE_NO_ERROR)
+        how = STREAM_FINISHED;
+    else if (code == CODE_PROTOCOL_ERROR || code == CODE_FLOW_CONTROL || code == CODE_STREAM_CLOSED)
+        how = STREAM_BROKEN;
+    be_gone(stream, how, why);
+}
+
+void stream_on_session_lost(struct stream *stream)
+{
+    be_gone(stream, STREAM_LOST, "the session with the daemon ended");
 }
 
 void stream_on_lost(struct stream *stream, const struct outbox *lost)
@@ -110,7 +134,7 @@ void stream_on_lost(struct stream *stream, const struct outbox *lost)
         return;
     outbox_sender_leave(&stream->sender);
     stream->outbox = stream->table->outbox;
-    stream_reset(stream, CODE_CANCEL, "the connection that carried it was lost");
+    reset_as(stream, STREAM_LOST, CODE_CANCEL, "the connection that carried it was lost");
 }
 
 static void leave_if_complete(struct stream *stream)

@@ -16,6 +16,14 @@ enum {
 struct stream;
 struct stream_table;
 
+/* How a stream ended before both directions had. */
+enum stream_gone {
+    STREAM_FINISHED, /* nobody's fault: what was left to come is not needed */
+    STREAM_BROKEN,   /* we reset it, or the daemon did for what we sent */
+    STREAM_GIVEN_UP, /* the daemon reset it: its visitor left, most likely */
+    STREAM_LOST,     /* its connection was lost, or closed */
+};
+
 /* The local side. All but on_gone may call any stream function. */
 struct stream_handler {
     /* Takes exactly `length` bytes off the front of `data`; tells stream_consumed when they were passed on. */
@@ -24,8 +32,9 @@ struct stream_handler {
     void (*on_end)(void *handler);
     /* stream_room() was 0 and is not any more. */
     void (*on_room)(void *handler);
-    /* The stream was reset or its connection lost, whoever did it: let go of everything, the stream is no more. */
-    void (*on_gone)(void *handler);
+    /* The stream was reset or its connection lost, whoever did it: let go of everything, the stream is no more. `why`:
+     * one line, borrowed, may be the daemon's. */
+    void (*on_gone)(void *handler, enum stream_gone how, const char *why);
 };
 
 /* `open` is looked at only; stream ids are the kit's. */
@@ -59,8 +68,9 @@ void stream_consumed(struct stream *stream, size_t bytes);
 void stream_on_data(struct stream *stream, struct evbuffer *data, uint32_t length);
 void stream_on_end(struct stream *stream);
 void stream_on_window(struct stream *stream, uint32_t increment);
-/* The kit reset it, or the session is lost. */
-void stream_on_gone(struct stream *stream);
+void stream_on_reset(struct stream *stream, uint16_t code, struct span reason);
+/* The session is lost, or over. */
+void stream_on_session_lost(struct stream *stream);
 /* The connection with that outbox is lost: when it carried the stream, the stream is gone, and RESET goes another way,
  * for the case that the kit has not noticed. */
 void stream_on_lost(struct stream *stream, const struct outbox *lost);

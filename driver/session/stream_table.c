@@ -22,7 +22,7 @@ void stream_table_done(struct stream_table *table)
 {
     for (size_t i = 0; i < STREAM_BUCKETS; i++)
         while (!LIST_EMPTY(&table->buckets[i]))
-            stream_on_gone(LIST_FIRST(&table->buckets[i])->stream);
+            stream_on_session_lost(LIST_FIRST(&table->buckets[i])->stream);
 }
 
 void stream_table_lose(struct stream_table *table, const struct outbox *lost)
@@ -109,11 +109,11 @@ void stream_table_on_end(struct stream_table *table, uint32_t id)
         stream_on_end(stream);
 }
 
-void stream_table_on_reset(struct stream_table *table, uint32_t id)
+void stream_table_on_reset(struct stream_table *table, uint32_t id, struct reset reset)
 {
     struct stream *stream = stream_table_find(table, id);
     if (stream != NULL)
-        stream_on_gone(stream);
+        stream_on_reset(stream, reset.code, reset.reason);
 }
 
 bool stream_table_on_window(struct stream_table *table, uint32_t id, uint32_t increment, struct frame_error *ret_error)

@@ -57,7 +57,7 @@ void stream_table_consumed(struct stream_table *table, size_t bytes);
 bool stream_table_on_data(struct stream_table *table, uint32_t id, struct evbuffer *message, uint32_t length,
                           struct frame_error *ret_error);
 void stream_table_on_end(struct stream_table *table, uint32_t id);
-void stream_table_on_reset(struct stream_table *table, uint32_t id);
+void stream_table_on_reset(struct stream_table *table, uint32_t id, struct reset reset);
 /* id 0: the session's. */
 bool stream_table_on_window(struct stream_table *table, uint32_t id, uint32_t increment, struct frame_error *ret_error);
 
