@@ -157,8 +157,8 @@ class Expose(Process):
 
     command = "expose"
 
-    def __init__(self, daemon, target, *flags, port=0, environment=None):
-        arguments = [self.command, str(target), "--url", f"ws://127.0.0.1:{daemon.port}", *flags]
+    def __init__(self, daemon, target, *flags, port=0, environment=None, scheme="ws"):
+        arguments = [self.command, str(target), "--url", f"{scheme}://127.0.0.1:{daemon.port}", *flags]
         if port:
             arguments += ["--port", str(port)]
         super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE, environment=environment)
