@@ -1,8 +1,7 @@
 /* hoody-tunnel: the laptop side of the tunnel. */
 #include "admin/operator.h"
-#include "expose.h"
 #include "options.h"
-#include "pull.h"
+#include "tunnel_commands.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -37,9 +36,8 @@ int main(int argc, char *argv[])
     raise_fd_limit();
     switch (options.command) {
     case COMMAND_expose:
-        return (int)expose_run(&options);
     case COMMAND_pull:
-        return (int)pull_run(&options);
+        return (int)tunnels_run(&options);
     case COMMAND_list:
     case COMMAND_sessions:
     case COMMAND_bindings:

@@ -1,0 +1,32 @@
+/* All tunnels of this process: bindings of one session, with the loop, the daemon and the signals that they share. What
+ * is told of them is tunnel_report.h's. */
+#ifndef HOODY_DRIVER_TUNNEL_SET_H
+#define HOODY_DRIVER_TUNNEL_SET_H
+
+#include "exit_status.h"
+#include "persistent_session.h"
+#include "tunnel.h"
+
+enum { STOP_SIGNAL_COUNT = 3 };
+
+struct tunnel_set {
+    const struct options *options;
+    struct loop *loop;
+    struct daemon_access daemon;
+    struct tunnel tunnels[SESSION_BINDINGS_MAX];
+    size_t count;
+    struct persistent_session *session; /* NULL: not connected yet */
+    bool was_established;
+    char reason[TUNNEL_REASON_BYTES]; /* of an interruption, as told last; "": none, or it is over */
+    struct event *signals[STOP_SIGNAL_COUNT];
+    enum exit_status status;
+};
+
+/* Holds the tunnels of `plans` until it is told to stop, or nothing is left to be held. Prints each public URL on
+ * stdout as soon as it is bound, everything else on stderr. */
+enum exit_status tunnel_set_run(const struct options *options, const struct tunnel_plans *plans);
+
+/* For tunnel.c: the answer to tunnel_probe; error 0: it is up. */
+void tunnel_set_probed(struct tunnel_set *set, struct tunnel *tunnel, int error);
+
+#endif
