@@ -24,7 +24,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="one short run of each: a look, not a measurement")
     parser.add_argument("--only", metavar="MEASURE,...", help="these measures")
     parser.add_argument("--peers", metavar="PEER,...", help="these peers")
-    parser.add_argument("--seconds", type=float, help="how long each run takes (3; --quick: 1)")
+    parser.add_argument("--seconds", type=int, help="how long each run takes (3; --quick: 1)")
     parser.add_argument("--repetitions", type=int, help="how many runs of each (3; --quick: 1)")
     parser.add_argument("--output", metavar="FOLDER", default="build/bench", help="where results go (build/bench)")
     parser.add_argument("--list", action="store_true", help="names the measures and peers")
