@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct holding {
@@ -27,7 +28,9 @@ struct persistent_session {
     struct session_id id; /* to be resumed */
     bool has_served;      /* something was bound once */
     bool is_closing;
-    unsigned failures; /* in a row */
+    unsigned failures;       /* in a row */
+    struct event *ask_timer; /* of ports that are refused for now */
+    unsigned refusals;       /* in a row, since something was bound */
     bool stands;
     int64_t established_ms; /* monotonic; while it stands */
 };
@@ -39,10 +42,10 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void set_timer(struct persistent_session *persistent, uint32_t ms)
+static void set_timer(struct event *timer, uint32_t ms)
 {
     const struct timeval in = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
-    check(evtimer_add(persistent->timer, &in) == 0);
+    check(evtimer_add(timer, &in) == 0);
 }
 
 static struct holding *holding_of(struct persistent_session *persistent, const struct binding_wish *wish)
@@ -78,6 +81,7 @@ static void on_bound(void *owner, const struct binding_wish *wish, const struct 
 {
     struct persistent_session *persistent = owner;
     persistent->has_served = true;
+    persistent->refusals = 0;
     holding_of(persistent, wish)->past = (struct binding_past){.id = ok->bind, .port = ok->container_port};
     persistent->events->on_bound(persistent->owner, wish, ok);
 }
@@ -86,6 +90,23 @@ static void on_kept(void *owner, const struct binding_wish *wish)
 {
     struct persistent_session *persistent = owner;
     persistent->events->on_kept(persistent->owner, wish);
+}
+
+static void on_refused(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct persistent_session *persistent = owner;
+    if (!evtimer_pending(persistent->ask_timer, NULL))
+        set_timer(persistent->ask_timer, persistent->options.delay_ms(persistent->refusals++));
+    persistent->events->on_refused(persistent->owner, wish, why);
+}
+
+static void on_given_up(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct persistent_session *persistent = owner;
+    struct holding *given_up = holding_of(persistent, wish);
+    struct holding *end = persistent->holdings + persistent->holding_count--;
+    memmove(given_up, given_up + 1, (size_t)(end - given_up - 1) * sizeof *given_up);
+    persistent->events->on_given_up(persistent->owner, wish, why);
 }
 
 static bool may_try_again(const struct persistent_session *persistent, enum session_end end)
@@ -130,13 +151,14 @@ static void on_session_ended(void *owner, const struct session_ending *ending)
     persistent->stands = false;
     if (ending->end == SESSION_EXPIRED)
         persistent->has_id = false;
+    evtimer_del(persistent->ask_timer);
     session_destroy(&persistent->session);
     if (!may_try_again(persistent, ending->end)) {
         persistent->events->on_ended(persistent->owner, ending->end, ending->text);
         return;
     }
     uint32_t delay_ms = next_delay_ms(persistent, ending);
-    set_timer(persistent, delay_ms);
+    set_timer(persistent->timer, delay_ms);
     persistent->events->on_interrupted(persistent->owner, ending->text, delay_ms);
 }
 
@@ -145,6 +167,8 @@ static const struct session_events SESSION_EVENTS = {
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_kept = on_kept,
+    .on_refused = on_refused,
+    .on_given_up = on_given_up,
     .on_ended = on_session_ended,
 };
 
@@ -173,6 +197,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         open_session(persistent);
 }
 
+static void on_ask_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct persistent_session *persistent = arg;
+    session_ask_again(persistent->session);
+}
+
 /* ---- all of them ---- */
 
 struct persistent_session *persistent_session_new(struct loop *loop, struct daemon_access *access,
@@ -189,7 +221,8 @@ struct persistent_session *persistent_session_new(struct loop *loop, struct daem
     if (options->delay_ms == NULL)
         persistent->options.delay_ms = chance_delay_ms;
     persistent->timer = evtimer_new(loop_base(loop), on_timer, persistent);
-    check(persistent->timer != NULL);
+    persistent->ask_timer = evtimer_new(loop_base(loop), on_ask_timer, persistent);
+    check(persistent->timer != NULL && persistent->ask_timer != NULL);
     open_session(persistent);
     return persistent;
 }
@@ -198,6 +231,7 @@ static void free_persistent(void *object)
 {
     struct persistent_session *persistent = object;
     event_free(persistent->timer);
+    event_free(persistent->ask_timer);
     free(persistent);
 }
 
@@ -209,6 +243,7 @@ void persistent_session_destroy(struct persistent_session **p_session)
         return;
     session_destroy(&persistent->session);
     evtimer_del(persistent->timer);
+    evtimer_del(persistent->ask_timer);
     loop_reap(persistent->loop, free_persistent, persistent);
 }
 
@@ -226,5 +261,5 @@ void persistent_session_close(struct persistent_session *persistent)
     if (persistent->session != NULL)
         session_close(persistent->session);
     else
-        set_timer(persistent, 0);
+        set_timer(persistent->timer, 0);
 }

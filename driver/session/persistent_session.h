@@ -26,6 +26,10 @@ struct persistent_events {
     /* Bound, or bound again, perhaps to another port; and held still after a resume. */
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     void (*on_kept)(void *owner, const struct binding_wish *wish);
+    /* A port that we had is refused for now, `why` (one line), and asked for again. */
+    void (*on_refused)(void *owner, const struct binding_wish *wish, const char *why);
+    /* This binding is over for good; the others live on. The last one's end ends the session: on_ended follows. */
+    void (*on_given_up)(void *owner, const struct binding_wish *wish, const char *why);
     /* It is over for now, `why` (one line), and tried again in `delay_ms`. */
     void (*on_interrupted)(void *owner, const char *why, uint32_t delay_ms);
     /* Once, nothing after it. `text`: one line for people, borrowed. */

@@ -45,6 +45,10 @@ struct session_events {
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     /* A resumed session holds what it held: port and id are those of the past. */
     void (*on_kept)(void *owner, const struct binding_wish *wish);
+    /* The port of the past is refused for now, `why` (one line): session_ask_again may have it later. */
+    void (*on_refused)(void *owner, const struct binding_wish *wish, const char *why);
+    /* Refused for good, or taken over by others: it is asked for no more. The last one's end ends the session, too. */
+    void (*on_given_up)(void *owner, const struct binding_wish *wish, const char *why);
     /* Once, nothing after it. */
     void (*on_ended)(void *owner, const struct session_ending *ending);
 };
@@ -65,8 +69,10 @@ void session_destroy(struct session **p_session);
 
 /* Asks for a binding, now or as soon as the session stands, unless a resumed one holds it still. At most
  * SESSION_BINDINGS_MAX. A wish for any port is for the past one first. A port that others took over from a session
- * while it was away: another one when any will do, otherwise SESSION_FORBIDDEN. */
+ * while it was away: another one when any will do, otherwise it is given up. */
 void session_bind(struct session *session, const struct binding_wish *wish, struct binding_past past);
+/* Asks once more for those that were refused for now. */
+void session_ask_again(struct session *session);
 
 /* UNBIND, close 1000, on_ended. A second call: at once. */
 void session_close(struct session *session);

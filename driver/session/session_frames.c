@@ -64,13 +64,8 @@ static bool on_bind_ok(struct session_socket *socket, uint32_t id, struct span p
         return broke(ret_error, why);
     struct binding *binding = find_by_ref(session, ok.client_ref);
     bool is_asked_for = binding != NULL;
-    if (is_asked_for) {
-        binding->state = BINDING_HELD;
-        binding->id = ok.bind;
-        binding->port = ok.container_port;
-        session->events->on_bound(session->owner, binding->wish, &ok);
-        session_bindings_changed(session);
-    }
+    if (is_asked_for)
+        session_bind_granted(session, binding, &ok);
     bind_ok_done(&ok);
     return is_asked_for || broke(ret_error, "BIND_OK for a clientBindRef that nobody asked for");
 }
@@ -219,7 +214,8 @@ static void refuse_stream(struct session_socket *socket, uint32_t id, enum error
     frame_batch_add_reset(socket_control(socket), id, code, reason);
 }
 
-/* Connections overtake each other: a visitor's STREAM_OPEN on a secondary one may be here before BIND_OK is. */
+/* Connections overtake each other: a visitor's STREAM_OPEN on a secondary one may be here before BIND_OK is. Of those
+ * that are asked for at the same time, one at most can be meant. */
 static struct binding *find_asked(struct session *session, const struct stream_open *open)
 {
     for (size_t i = 0; i < session->binding_count; i++) {

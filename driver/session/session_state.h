@@ -20,6 +20,7 @@ enum binding_state {
     BINDING_WISHED, /* BIND has not gone out */
     BINDING_ASKED,
     BINDING_HELD,
+    BINDING_REFUSED, /* for now */
     BINDING_LEAVING, /* UNBIND went out */
     BINDING_GONE,
 };
@@ -28,6 +29,7 @@ struct binding {
     const struct binding_wish *wish;
     enum binding_state state;
     struct binding_past past;
+    bool was_ours; /* there was a past when it was wished for */
     uint16_t asked_port;
     uint32_t id;
     uint16_t port;
@@ -103,12 +105,13 @@ void session_await_close(struct session *session);
 
 /* Keeps what a resumed session holds still, asks for everything else. */
 void session_bind_all(struct session *session, const struct hello_ok *ok);
-/* BIND_ERR came, BIND_REVOKED came. */
+/* BIND_OK came, BIND_ERR came, BIND_REVOKED came. */
+void session_bind_granted(struct session *session, struct binding *binding, const struct bind_ok *ok);
 void session_bind_refused(struct session *session, struct binding *binding, const struct bind_err *err);
 void session_bind_revoked(struct session *session, struct binding *binding, const char *reason);
 /* Gives all bindings back. false: there is none to be given back. */
 bool session_leave_bindings(struct session *session);
-/* A binding was bound or is gone: is anything left to do, or to wait for? */
+/* A binding was bound, refused or is gone: asks for the next one; nothing is left to hold or to wait for: closes. */
 void session_bindings_changed(struct session *session);
 
 /* PINGs on all sockets, from now on; those on which nothing comes are lost. */

@@ -6,6 +6,13 @@
 
 enum { TUNNEL_URL_BYTES = 2048, TUNNEL_REASON_BYTES = 512 };
 
+enum tunnel_state {
+    TUNNEL_PENDING, /* not asked for yet, or the answer is awaited */
+    TUNNEL_OPEN,
+    TUNNEL_REFUSED, /* its port, for now */
+    TUNNEL_OVER,    /* given up */
+};
+
 struct tunnel {
     const struct tunnel_plan *plan;
     struct tunnel_set *set;
@@ -14,9 +21,10 @@ struct tunnel {
     struct local_service service; /* EXPOSE */
     struct tcp_target tcp;        /* PULL */
     struct dial *probe;           /* EXPOSE, before anything is published: is the target up? */
-    bool is_given_up;
-    uint16_t port;              /* as bound last, 0: not yet */
-    char url[TUNNEL_URL_BYTES]; /* as told last, "": not yet */
+    enum tunnel_state state;
+    uint16_t port;                    /* as bound last, 0: not yet */
+    char url[TUNNEL_URL_BYTES];       /* as told last, "": not yet */
+    char reason[TUNNEL_REASON_BYTES]; /* of a refusal, as told last; "": none, or it is over */
 };
 
 /* Resolves the target, and waits for it. `plan` and `set` must outlive it. false: the reason was told. */

@@ -14,6 +14,7 @@ enum tunnel_kind {
 /* All text is borrowed. */
 struct tunnel_plan {
     enum tunnel_kind kind;
+    const char *name; /* what stands beside its URL, for scripts; NULL: nothing, it is the only one */
     struct host_port target;
     uint16_t port;               /* of the container; 0: any */
     const char *label;           /* NULL: none */

@@ -24,5 +24,13 @@ void report_bound(const struct tunnel *tunnel, uint16_t before);
 void report_url(const struct tunnel *tunnel);
 /* A resumed session holds it still. */
 void report_kept(const struct tunnel *tunnel);
+/* Its port is refused for now, and asked for again. */
+void report_refused(const struct tunnel *tunnel, const char *why);
+/* It is over, `left` others go on. */
+void report_given_up(const struct tunnel *tunnel, const char *why, size_t left);
+/* It could not be opened at the start: all others are ended. */
+void report_failed(const struct tunnel *tunnel, const char *why);
+/* Of several: no answer is awaited any more, `open` of the `total` that are not over are open. */
+void report_settled(size_t open, size_t total, bool is_again);
 
 #endif

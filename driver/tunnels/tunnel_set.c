@@ -26,20 +26,25 @@ static struct tunnel *tunnel_of(struct tunnel_set *set, const struct binding_wis
     return NULL;
 }
 
-/* ---- the session ---- */
-
-static void on_established(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted)
+static size_t count_tunnels(const struct tunnel_set *set, enum tunnel_state state)
 {
-    struct tunnel_set *set = owner;
-    report_established(set, id, is_resumed, connections_granted);
-    set->was_established = true;
-    set->reason[0] = '\0';
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->tunnels[i].state == state;
+    return count;
 }
 
-static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted, const char *why)
+/* ---- each tunnel ---- */
+
+static void become(struct tunnel *tunnel, enum tunnel_state state)
 {
-    (void)owner;
-    report_sockets(attached, granted, why);
+    struct tunnel_set *set = tunnel->set;
+    bool was_pending = tunnel->state == TUNNEL_PENDING;
+    tunnel->state = state;
+    if (set->count == 1 || !was_pending || count_tunnels(set, TUNNEL_PENDING) > 0)
+        return;
+    report_settled(count_tunnels(set, TUNNEL_OPEN), set->count - count_tunnels(set, TUNNEL_OVER), set->was_settled);
+    set->was_settled = true;
 }
 
 static void format_url(const struct tunnel *tunnel, const struct bind_ok *ok, char ret_url[TUNNEL_URL_BYTES])
@@ -69,11 +74,62 @@ static void on_bound(void *owner, const struct binding_wish *wish, const struct 
         report_url(tunnel);
     }
     report_bound(tunnel, before);
+    tunnel->reason[0] = '\0';
+    become(tunnel, TUNNEL_OPEN);
 }
 
 static void on_kept(void *owner, const struct binding_wish *wish)
 {
-    report_kept(tunnel_of(owner, wish));
+    struct tunnel *tunnel = tunnel_of(owner, wish);
+    report_kept(tunnel);
+    become(tunnel, TUNNEL_OPEN);
+}
+
+/* A port that others hold for a night fills no disk. */
+static void on_refused(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct tunnel *tunnel = tunnel_of(owner, wish);
+    if (strcmp(tunnel->reason, why) != 0) {
+        snprintf(tunnel->reason, sizeof tunnel->reason, "%s", why);
+        report_refused(tunnel, why);
+    }
+    become(tunnel, TUNNEL_REFUSED);
+}
+
+/* At the start it is all or nothing: what is wrong with one of many must not be overlooked. */
+static void on_given_up(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct tunnel *tunnel = tunnel_of(owner, wish);
+    struct tunnel_set *set = tunnel->set;
+    size_t left = set->count - count_tunnels(set, TUNNEL_OVER) - 1;
+    bool was_open = tunnel->port != 0;
+    if (set->has_failed)
+        return;
+    if (left > 0 && was_open)
+        report_given_up(tunnel, why, left);
+    else if (left > 0)
+        report_failed(tunnel, why);
+    set->has_failed = left > 0 && !was_open; /* of the last one, the session's end tells */
+    if (set->has_failed)
+        persistent_session_close(set->session);
+    else if (left > 0)
+        become(tunnel, TUNNEL_OVER);
+}
+
+/* ---- the session ---- */
+
+static void on_established(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted)
+{
+    struct tunnel_set *set = owner;
+    report_established(set, id, is_resumed, connections_granted);
+    set->was_established = true;
+    set->reason[0] = '\0';
+}
+
+static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted, const char *why)
+{
+    (void)owner;
+    report_sockets(attached, granted, why);
 }
 
 /* A daemon that is away for a night fills no disk. */
@@ -81,6 +137,9 @@ static void on_interrupted(void *owner, const char *why, uint32_t delay_ms)
 {
     (void)delay_ms;
     struct tunnel_set *set = owner;
+    for (size_t i = 0; i < set->count; i++)
+        if (set->tunnels[i].state != TUNNEL_OVER)
+            set->tunnels[i].state = TUNNEL_PENDING;
     if (strcmp(set->reason, why) == 0)
         return;
     snprintf(set->reason, sizeof set->reason, "%s", why);
@@ -105,8 +164,10 @@ static enum exit_status status_of(enum session_end end)
 
 static void on_session_ended(void *owner, enum session_end end, const char *text)
 {
-    report_ended(text);
-    stop(owner, status_of(end));
+    struct tunnel_set *set = owner;
+    if (!set->has_failed)
+        report_ended(text);
+    stop(set, set->has_failed ? EXIT_FAILED : status_of(end));
 }
 
 static const struct persistent_events SESSION_EVENTS = {
@@ -114,6 +175,8 @@ static const struct persistent_events SESSION_EVENTS = {
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_kept = on_kept,
+    .on_refused = on_refused,
+    .on_given_up = on_given_up,
     .on_interrupted = on_interrupted,
     .on_ended = on_session_ended,
 };

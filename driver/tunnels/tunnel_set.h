@@ -17,6 +17,8 @@ struct tunnel_set {
     size_t count;
     struct persistent_session *session; /* NULL: not connected yet */
     bool was_established;
+    bool was_settled;                 /* once nothing was pending */
+    bool has_failed;                  /* one could not be opened at the start: only the end is awaited */
     char reason[TUNNEL_REASON_BYTES]; /* of an interruption, as told last; "": none, or it is over */
     struct event *signals[STOP_SIGNAL_COUNT];
     enum exit_status status;

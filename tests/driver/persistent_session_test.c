@@ -184,12 +184,16 @@ static void a_port_that_is_held_by_others_is_tried_again(void **state)
     stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
     stage_hear(stage, FRAME_BIND, 0);
     stage_say(stage, FRAME_BIND_ERR, 0, "{\"clientBindRef\":1,\"code\":\"ALREADY_BOUND\",\"message\":\"taken\"}");
-    stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
-    hello_again(stage, 2, true);
-    assert_non_null(strstr(stage->interruption, "taken (ALREADY_BOUND)"));
-    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
-    stage_hear_text(stage, FRAME_BIND, 0, BIND_OF(8080));
+    for (unsigned times = 1; times <= 3; times++) {
+        stage_hear_text(stage, FRAME_BIND, 0, BIND_OF(8080));
+        assert_int_equal(stage->refused, times);
+        assert_int_equal(stage_failures(), times - 1);
+        assert_non_null(strstr(stage->refusal_told, "taken (ALREADY_BOUND)"));
+        stage_say(stage, FRAME_BIND_ERR, 0, "{\"clientBindRef\":1,\"code\":\"ALREADY_BOUND\",\"message\":\"taken\"}");
+    }
+    stage_hear(stage, FRAME_BIND, 0);
     bind_ok(stage, 3, 8080);
+    assert_int_equal(stage->interruptions, 1);
 }
 
 static void a_port_that_is_not_allowed_any_more_is_the_end(void **state)
@@ -374,11 +378,196 @@ static void a_connection_lost_while_closing_is_not_tried_again(void **state)
     the_end_is(stage, SESSION_CLOSED, "");
 }
 
+/* ---- several bindings ---- */
+
+#define REFUSED(ref, code) "{\"clientBindRef\":" #ref ",\"code\":\"" code "\",\"message\":\"no\"}"
+#define BIND_8099          "{\"bindId\":2,\"kind\":\"http\",\"mode\":\"expose\",\"containerPort\":8099}"
+#define BIND_5432          "{\"bindId\":3,\"kind\":\"tcp\",\"mode\":\"pull\",\"containerPort\":5432}"
+#define ASK_8080           BIND_OF(8080)
+#define ASK_ANY(port)      "{\"clientBindRef\":2,\"kind\":\"http\",\"mode\":\"expose\",\"containerPort\":" #port "}"
+#define ASK_5432                                                                                                       \
+    "{\"clientBindRef\":3,\"kind\":\"tcp\",\"mode\":\"pull\",\"containerPort\":5432,\"host\":\"127.0.0.1\"}"
+
+static void say_bound(struct stage *stage, unsigned ref, unsigned id, unsigned port)
+{
+    char json[128];
+    snprintf(json, sizeof json, "{\"clientBindRef\":%u,\"bindId\":%u,\"containerPort\":%u,\"publicUrl\":null}", ref, id,
+             port);
+    stage_say(stage, FRAME_BIND_OK, 0, json);
+}
+
+/* Of two exposes, one for any port, the second waits for the answer to the first: their visitors could be mixed up. */
+static void all_are_bound(struct stage *stage)
+{
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_8080);
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_5432);
+    stage_hear_nothing(stage);
+    say_bound(stage, 1, 1, 8080);
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_ANY(0));
+    say_bound(stage, 3, 3, 5432);
+    say_bound(stage, 2, 2, 8099);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->bound, 3);
+}
+
+static void all_bindings_are_kept_by_a_resume(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    say_resumed(stage, BIND_5432 "," BIND_8080 "," BIND_8099);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->kept, 3);
+    it_serves(stage, 1, 0);
+}
+
+static void a_new_session_asks_for_the_same_ports(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_8080);
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_ANY(8099)); /* by its number: no need to wait */
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_5432);
+    say_bound(stage, 1, 7, 8080);
+    say_bound(stage, 2, 8, 8099);
+    say_bound(stage, 3, 9, 5432);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->bound, 6);
+}
+
+static void one_that_is_taken_away_takes_no_other_along(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":2,\"reason\":\"taken over\"}");
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->given_up, 1);
+    assert_string_equal(stage->refusal_told, "port 8099 was taken away: taken over");
+    it_serves(stage, 1, 0);
+    drop(stage);
+    hello_again(stage, 1, true);
+    say_resumed(stage, BIND_8080 "," BIND_5432);
+    stage_hear_nothing(stage); /* it is not asked for again */
+    assert_int_equal(stage->kept, 2);
+}
+
+static void the_last_one_that_is_taken_away_ends_it(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":1,\"reason\":\"first\"}");
+    stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":2,\"reason\":\"second\"}");
+    stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":3,\"reason\":\"third\"}");
+    stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
+    the_end_is(stage, SESSION_FORBIDDEN, "port 5432 was taken away: third");
+    assert_int_equal(stage->given_up, 3);
+}
+
+static void one_that_was_taken_over_meanwhile_takes_no_other_along(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    say_resumed(stage, BIND_8099 "," BIND_5432);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->kept, 2);
+    assert_int_equal(stage->given_up, 1);
+    assert_string_equal(stage->refusal_told, "port 8080 was taken over while the connection was lost");
+    it_serves(stage, 2, 0);
+}
+
+static void one_whose_port_is_held_is_waited_for_while_the_others_serve(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    for (size_t i = 0; i < 3; i++)
+        stage_hear(stage, FRAME_BIND, 0);
+    say_bound(stage, 2, 2, 8099);
+    say_bound(stage, 3, 3, 5432);
+    stage_say(stage, FRAME_BIND_ERR, 0, REFUSED(1, "ALREADY_BOUND"));
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_8080);
+    assert_int_equal(stage->refused, 1);
+    it_serves(stage, 2, 0);
+    say_bound(stage, 1, 4, 8080);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->bound, 6);
+}
+
+static void one_that_is_refused_for_good_takes_no_other_along(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    for (size_t i = 0; i < 3; i++)
+        stage_hear(stage, FRAME_BIND, 0);
+    stage_say(stage, FRAME_BIND_ERR, 0, REFUSED(1, "RESERVED_PORT"));
+    say_bound(stage, 2, 2, 8099);
+    say_bound(stage, 3, 3, 5432);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->given_up, 1);
+    assert_int_equal(stage->bound, 5);
+}
+
+/* Perhaps the daemon holds no more than so many now: that passes. */
+static void a_random_port_that_can_not_be_had_now_is_waited_for(void **state)
+{
+    struct stage *stage = *state;
+    all_are_bound(stage);
+    drop(stage);
+    hello_again(stage, 1, true);
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    for (size_t i = 0; i < 3; i++)
+        stage_hear(stage, FRAME_BIND, 0);
+    say_bound(stage, 1, 1, 8080);
+    say_bound(stage, 3, 3, 5432);
+    stage_say(stage, FRAME_BIND_ERR, 0, REFUSED(2, "BIND_CAP_EXCEEDED"));
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_ANY(0));
+    stage_say(stage, FRAME_BIND_ERR, 0, REFUSED(2, "BIND_CAP_EXCEEDED"));
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_ANY(0));
+    assert_int_equal(stage->refused, 1);
+    say_bound(stage, 2, 2, 8077);
+    stage_hear_nothing(stage);
+    assert_int_equal(stage->bound_port, 8077);
+}
+
+/* What to do then is its owner's decision. */
+static void one_that_is_refused_at_first_is_given_up(void **state)
+{
+    struct stage *stage = *state;
+    stage_say(stage, FRAME_HELLO_OK, 0, OK_FRESH);
+    stage_hear(stage, FRAME_BIND, 0);
+    stage_hear(stage, FRAME_BIND, 0);
+    stage_say(stage, FRAME_BIND_ERR, 0, REFUSED(1, "ALREADY_BOUND"));
+    stage_hear_text(stage, FRAME_BIND, 0, ASK_ANY(0));
+    assert_int_equal(stage->given_up, 1);
+    say_bound(stage, 3, 3, 5432);
+    stage_hear_nothing(stage);
+    persistent_session_close(stage->persistent);
+    stage_hear_text(stage, FRAME_UNBIND, 0, "{\"bindId\":3}");
+    say_bound(stage, 2, 2, 8099); /* crosses the UNBIND: nobody is told */
+    stage_say(stage, FRAME_UNBIND_OK, 0, "{\"bindId\":3}");
+    stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
+    the_end_is(stage, SESSION_CLOSED, "closed");
+    assert_int_equal(stage->bound, 1);
+}
+
 int main(void)
 {
 #define FIXED(test) cmocka_unit_test_setup_teardown(test, stage_set_up_persistent, stage_tear_down)
 #define ANY(test)   cmocka_unit_test_setup_teardown(test, stage_set_up_persistent_any, stage_tear_down)
 #define EARLY(test) cmocka_unit_test_setup_teardown(test, stage_set_up_patient, stage_tear_down)
+#define CROWD(test) cmocka_unit_test_setup_teardown(test, stage_set_up_crowd, stage_tear_down)
 #define HASTY(test) cmocka_unit_test_setup_teardown(test, stage_set_up_impatient, stage_tear_down)
     const struct CMUnitTest tests[] = {
         FIXED(a_lost_connection_is_resumed_with_its_ports),
@@ -407,6 +596,15 @@ int main(void)
         HASTY(a_loss_is_the_end_when_asked_for),
         FIXED(closing_while_it_is_away_ends_at_once),
         FIXED(a_connection_lost_while_closing_is_not_tried_again),
+        CROWD(all_bindings_are_kept_by_a_resume),
+        CROWD(a_new_session_asks_for_the_same_ports),
+        CROWD(one_that_is_taken_away_takes_no_other_along),
+        CROWD(the_last_one_that_is_taken_away_ends_it),
+        CROWD(one_that_was_taken_over_meanwhile_takes_no_other_along),
+        CROWD(one_whose_port_is_held_is_waited_for_while_the_others_serve),
+        CROWD(one_that_is_refused_for_good_takes_no_other_along),
+        CROWD(a_random_port_that_can_not_be_had_now_is_waited_for),
+        CROWD(one_that_is_refused_at_first_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

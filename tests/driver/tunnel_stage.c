@@ -33,10 +33,15 @@ static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted,
     stage->attached = attached;
 }
 
+static bool is_ours(const struct stage *stage, const struct binding_wish *wish)
+{
+    return wish == &stage->wish || (wish >= stage->others && wish < stage->others + STAGE_OTHERS);
+}
+
 static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
 {
     struct stage *stage = owner;
-    assert_ptr_equal(wish, &stage->wish);
+    assert_true(is_ours(stage, wish));
     stage->bound++;
     stage->bound_port = ok->container_port;
     if (ok->public_url != NULL)
@@ -46,8 +51,24 @@ static void on_bound(void *owner, const struct binding_wish *wish, const struct 
 static void on_kept(void *owner, const struct binding_wish *wish)
 {
     struct stage *stage = owner;
-    assert_ptr_equal(wish, &stage->wish);
+    assert_true(is_ours(stage, wish));
     stage->kept++;
+}
+
+static void on_refused(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct stage *stage = owner;
+    assert_true(is_ours(stage, wish));
+    stage->refused++;
+    snprintf(stage->refusal_told, sizeof stage->refusal_told, "%s", why);
+}
+
+static void on_given_up(void *owner, const struct binding_wish *wish, const char *why)
+{
+    struct stage *stage = owner;
+    assert_true(is_ours(stage, wish));
+    stage->given_up++;
+    snprintf(stage->refusal_told, sizeof stage->refusal_told, "%s", why);
 }
 
 static void end(struct stage *stage, enum session_end end, const char *text)
@@ -68,6 +89,8 @@ static const struct session_events EVENTS = {
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_kept = on_kept,
+    .on_refused = on_refused,
+    .on_given_up = on_given_up,
     .on_ended = on_ended,
 };
 
@@ -89,6 +112,8 @@ static const struct persistent_events PERSISTENT_EVENTS = {
     .on_sockets_changed = on_sockets_changed,
     .on_bound = on_bound,
     .on_kept = on_kept,
+    .on_refused = on_refused,
+    .on_given_up = on_given_up,
     .on_interrupted = on_interrupted,
     .on_ended = on_persistent_ended,
 };
@@ -254,6 +279,16 @@ int stage_set_up_patient(void **state)
 int stage_set_up_impatient(void **state)
 {
     become_bound(begin_persistent(state, 8080, false, true));
+    return 0;
+}
+
+int stage_set_up_crowd(void **state)
+{
+    struct stage *stage = begin_persistent(state, 8080, false, false);
+    stage->others[0] = (struct binding_wish){.service = &stage->service};
+    stage->others[1] = (struct binding_wish){.port = 5432, .target = &stage->target, .host = "127.0.0.1"};
+    for (size_t i = 0; i < STAGE_OTHERS; i++)
+        persistent_session_bind(stage->persistent, &stage->others[i]);
     return 0;
 }
 

@@ -18,6 +18,7 @@ enum {
     STAGE_CONNECTIONS_MAX = 16,
     STAGE_SOCKETS_MAX = 256,
     STAGE_BLOCKING_SOCKETS = 3,
+    STAGE_OTHERS = 2,
     STAGE_WINDOW = 65536 * 2,
     STAGE_SESSION_WINDOW = 65536 * 4,
 };
@@ -56,9 +57,10 @@ struct stage {
     struct local_service service;
     struct tcp_target target; /* the same, for PULL */
     struct binding_wish wish;
-    uint32_t asked;                        /* how many sockets */
-    struct session *session;               /* NULL: the persistent one */
-    struct persistent_session *persistent; /* NULL: the other one */
+    struct binding_wish others[STAGE_OTHERS]; /* with stage_set_up_crowd */
+    uint32_t asked;                           /* how many sockets */
+    struct session *session;                  /* NULL: the persistent one */
+    struct persistent_session *persistent;    /* NULL: the other one */
     struct heartbeat_times heartbeat;
 
     /* the kit */
@@ -81,6 +83,9 @@ struct stage {
     bool is_established;
     bool is_resumed;
     unsigned kept;
+    unsigned refused;
+    unsigned given_up;
+    char refusal_told[512];
     unsigned interruptions;
     uint32_t delay_ms; /* as told last */
     char interruption[512];
@@ -104,6 +109,9 @@ int stage_set_up_persistent(void **state);
 int stage_set_up_persistent_any(void **state);
 int stage_set_up_patient(void **state);   /* HELLO was heard, nothing said; the first connection may be tried again */
 int stage_set_up_impatient(void **state); /* bound; nothing is tried again */
+/* A persistent session with three wishes: port 8080, any port, and a pull of port 5432; HELLO was heard, nothing said.
+ */
+int stage_set_up_crowd(void **state);
 int stage_tear_down(void **state);
 
 /* From now on the kit speaks and hears on this socket; they are numbered as they come, and awaited. */
