@@ -1,0 +1,175 @@
+"""What must be so whatever happens: the API answers, the loop turns, nobody logs an error; and when all is quiet, every gauge is
+equal to what there is, and neither memory nor descriptors have grown."""
+
+import asyncio
+import contextlib
+import re
+import time
+
+from harness import SANITIZED, wait_until
+from tunnels import HTTP, RAW, WEBSOCKET
+
+PROBE_INTERVAL_S = 0.25
+ANSWER_MAX_S = LAG_MAX_S = 5.0  # so long is no slow machine: something hangs
+MEMORY_GROWTH_MAX = 32 << 20  # bytes over what it was at the first quiet point; sanitizers keep what was freed
+DRIVER_DESCRIPTORS = 7  # by itself
+KEPT_MAX = {HTTP: 64, WEBSOCKET: 64, RAW: 0}  # connections to its service without a visitor
+SAMPLE = re.compile(rb"^(hoody_tunnel_[a-z_]+)(\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+API_PATHS = ("/health", "/metrics", "/tunnels", "/metrics", "/sessions", "/metrics", "/bindings")
+ALWAYS_ZERO = (
+    "mailbox_refused_total",
+    "mailbox_lost_total",
+    "scrape_reports_missing",
+    "connections_shed_total",
+    "stalled_resets_total",
+)
+ZERO_WHEN_QUIET = ("streams_active", "sessions_orphaned", "parked_bindings", "buffered_bytes", "stalled_buffer_bytes")
+ERROR_LINE = re.compile(r"^\S+ error .*$", re.MULTILINE)
+
+
+def sums(text):
+    """Each family's series added up, without the prefix; histograms by their parts."""
+    totals = {}
+    for name, _, value in SAMPLE.findall(text):
+        short = name.decode().removeprefix("hoody_tunnel_")
+        totals[short] = totals.get(short, 0.0) + float(value)
+    return totals
+
+
+def worst(text, name):
+    values = [float(value) for family, _, value in SAMPLE.findall(text) if family == b"hoody_tunnel_" + name]
+    return max(values, default=0.0)
+
+
+class Watch:
+    """Asks the API all the time."""
+
+    def __init__(self, soak):
+        self.soak = soak
+        self.answers_s = []
+        self.lags_s = []
+        self.asked = 0
+
+    async def run(self):
+        for path in self.paths():
+            await asyncio.sleep(PROBE_INTERVAL_S)
+            async with self.soak.daemon_changing:  # it is there, and not stopped
+                began = time.monotonic()
+                try:
+                    status, _, text = await asyncio.to_thread(self.soak.daemon.get, path)
+                except Exception as failure:  # pylint: disable=broad-except
+                    self.soak.fail(f"the API does not answer {path}: {failure!r}")
+                    return
+                took = time.monotonic() - began
+            self.asked += 1
+            self.answers_s.append(took)
+            if status != 200 or took > ANSWER_MAX_S:
+                self.soak.fail(f"{path} was answered {status} after {took:.3f} s")
+            if path == "/metrics":
+                self.check_metrics(text)
+
+    @staticmethod
+    def paths():
+        while True:
+            yield from API_PATHS
+
+    def check_metrics(self, text):
+        lag = worst(text, b"event_loop_lag_seconds")
+        self.lags_s.append(lag)
+        if lag > LAG_MAX_S:
+            self.soak.fail(f"the event loop lags {lag} s")
+        totals = sums(text)
+        for name in ALWAYS_ZERO:
+            if totals.get(name):
+                self.soak.fail(f"{name} is {totals[name]}")
+        if totals.get("protocol_errors_total", 0) > self.soak.sins:
+            self.soak.fail(f"{totals['protocol_errors_total']} protocol errors of {self.soak.sins} sinners")
+
+
+class Baseline:
+    """A daemon that has just started: what it has by itself."""
+
+    def __init__(self, daemon):
+        for path in API_PATHS:
+            daemon.get(path)
+        daemon.request("DELETE", "/sessions/nobody")  # its actors make their ways to each other when they first need them
+        self.permits = daemon.get_json("/tunnels")["fdPermitsAvailable"]
+        wait_until(lambda: len(daemon.tcp_sockets()) == 1, "only its listener is left")
+        self.descriptors = daemon.open_fds()
+
+
+def expect_quiet(soak, daemon):
+    """Everybody is gone but the tunnels, and they are well. Returns (resident bytes, descriptors)."""
+    connections = sum(tunnel.connections for tunnel in soak.tunnels)
+    ports = len(soak.tunnels)
+
+    def what_differs():
+        tunnels, metrics = daemon.get_json("/tunnels"), sums(daemon.get("/metrics")[2])
+        is_there = {
+            "sessions": len(tunnels["sessions"]),
+            "orphans": tunnels["orphanedSessions"],
+            "streams": tunnels["totalStreams"],
+            "bindings": tunnels["totalBindings"],
+            "permits": tunnels["fdPermitsAvailable"],
+            "bindings listed": daemon.get_json("/bindings")["total"],
+            "sessions_active": metrics["sessions_active"],
+            "bindings_active": metrics["bindings_active"],
+            "secondary_connections": metrics["secondary_connections"],
+            "fd_permits_available": metrics["fd_permits_available"],
+            "descriptors": daemon.open_fds(),
+            **{name: metrics.get(name, 0) for name in ZERO_WHEN_QUIET},
+            **{f"{tunnel.name}'s descriptors too many": excess_descriptors(tunnel) for tunnel in soak.tunnels},
+        }
+        permits = soak.baseline.permits - connections - ports
+        should_be = {
+            "sessions": ports,
+            "bindings": ports,
+            "permits": permits,
+            "bindings listed": ports,
+            "sessions_active": ports,
+            "bindings_active": ports,
+            "secondary_connections": connections - ports,
+            "fd_permits_available": permits,
+            "descriptors": soak.baseline.descriptors + connections + ports,
+        }
+        return {name: (is_now, should_be.get(name, 0)) for name, is_now in is_there.items() if is_now != should_be.get(name, 0)}
+
+    differences = {}
+
+    def is_quiet():
+        nonlocal differences
+        differences = what_differs()
+        return not differences
+
+    try:
+        wait_until(is_quiet, "all is quiet")
+    except AssertionError:
+        raise AssertionError(f"it does not become quiet; is and should be: {differences}") from None
+    return daemon.rss(), daemon.open_fds()
+
+
+def excess_descriptors(tunnel):
+    """What its driver has beyond its connections, and those to its service that are kept for the next visitor."""
+    return max(0, tunnel.driver.open_fds() - DRIVER_DESCRIPTORS - tunnel.connections - KEPT_MAX[tunnel.kind])
+
+
+def expect_modest_driver(soak, tunnel):
+    pid, memory = tunnel.driver.pid, tunnel.driver.rss()
+    if not tunnel.memory_at_first or tunnel.memory_at_first[0] != pid:
+        tunnel.memory_at_first = pid, memory
+    expect_no_growth(soak, f"{tunnel.name}'s driver", memory, tunnel.memory_at_first[1])
+
+
+def expect_no_growth(soak, name, memory, baseline):
+    if not SANITIZED and memory > baseline + MEMORY_GROWTH_MAX:
+        soak.fail(f"{name} grew from {baseline >> 20} to {memory >> 20} MiB")
+
+
+def expect_clean_log(soak, daemon):
+    with contextlib.suppress(ValueError):  # its file is closed: it was looked at before
+        daemon.check_sanitizers()
+        text = daemon.stderr()
+        for line in ERROR_LINE.findall(text):
+            soak.fail(f"the daemon logs an error: {line}")
+        if "broken invariant" in text:
+            soak.fail(f"the daemon: {text[-2000:]}")
