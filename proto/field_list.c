@@ -3,7 +3,18 @@
 
 #include <stdlib.h>
 
-enum { FIRST_CAPACITY = 16 };
+enum {
+    FIRST_CAPACITY = 16,
+    FIRST_TEXT_BYTES = 1000, /* with its header still a small block for malloc; holds what most heads have */
+};
+
+/* Strings are put behind one another: a list has a dozen of them or more, and all go together. */
+struct field_text {
+    struct field_text *older;
+    size_t used;
+    size_t capacity;
+    char bytes[];
+};
 
 static bool field_list_grow(struct field_list *list)
 {
@@ -16,36 +27,56 @@ static bool field_list_grow(struct field_list *list)
     return true;
 }
 
-static char *copy_of(struct span text)
+static bool field_text_grow(struct field_list *list, size_t bytes)
 {
-    char *copy = malloc(text.length + 1);
-    if (!copy)
+    size_t capacity = list->text ? list->text->capacity * 2 : FIRST_TEXT_BYTES;
+    if (capacity < bytes)
+        capacity = bytes;
+    struct field_text *text = malloc(sizeof *text + capacity);
+    if (!text)
+        return false;
+    *text = (struct field_text){.older = list->text, .capacity = capacity};
+    list->text = text;
+    return true;
+}
+
+char *field_list_room(struct field_list *list, size_t bytes)
+{
+    if ((!list->text || list->text->capacity - list->text->used < bytes) && !field_text_grow(list, bytes))
         return NULL;
+    char *room = list->text->bytes + list->text->used;
+    list->text->used += bytes;
+    return room;
+}
+
+bool field_list_add_own(struct field_list *list, char *name, char *value)
+{
+    if (list->count == list->capacity && !field_list_grow(list))
+        return false;
+    list->pairs[list->count++] = (struct field_pair){.name = name, .value = value};
+    return true;
+}
+
+static char *put_text(char *room, struct span text)
+{
     if (text.length > 0)
-        memcpy(copy, text.data, text.length);
-    copy[text.length] = '\0';
-    return copy;
+        memcpy(room, text.data, text.length);
+    room[text.length] = '\0';
+    return room;
 }
 
 bool field_list_add(struct field_list *list, struct span name, struct span value)
 {
-    if (list->count == list->capacity && !field_list_grow(list))
-        return false;
-    struct field_pair pair = {.name = copy_of(name), .value = copy_of(value)};
-    if (!pair.name || !pair.value) {
-        free(pair.name);
-        free(pair.value);
-        return false;
-    }
-    list->pairs[list->count++] = pair;
-    return true;
+    char *room = field_list_room(list, name.length + 1 + value.length + 1);
+    return room && field_list_add_own(list, put_text(room, name), put_text(room + name.length + 1, value));
 }
 
 void field_list_done(struct field_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->pairs[i].name);
-        free(list->pairs[i].value);
+    while (list->text) {
+        struct field_text *text = list->text;
+        list->text = text->older;
+        free(text);
     }
     free(list->pairs);
     *list = (struct field_list){0};

@@ -2,6 +2,7 @@
 #include "json_writer.h"
 
 #include "check.h"
+#include "json_plain.h"
 
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -59,11 +60,6 @@ void json_end_array(struct json_writer *writer)
     end_container(writer, ']');
 }
 
-static bool needs_escape(char c)
-{
-    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
-}
-
 static void put_escaped(struct json_writer *writer, char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -79,16 +75,16 @@ void json_text(struct json_writer *writer, const char *text)
 {
     begin_value(writer);
     put_char(writer, '"');
-    const char *run = text;
-    const char *at = text;
-    for (; *at; at++) {
-        if (!needs_escape(*at))
-            continue;
-        put(writer, run, (size_t)(at - run));
-        put_escaped(writer, *at);
-        run = at + 1;
+    for (size_t left = strlen(text); left > 0;) {
+        const size_t run = json_plain_run((const uint8_t *)text, left);
+        put(writer, text, run);
+        text += run;
+        left -= run;
+        if (left > 0) {
+            put_escaped(writer, *text++);
+            left--;
+        }
     }
-    put(writer, run, (size_t)(at - run));
     put_char(writer, '"');
 }
 

@@ -2,6 +2,7 @@
 #include "stream_payloads.h"
 
 #include "field_list_json.h"
+#include "stream_head_decoders.h"
 
 void response_head_done(struct response_head *head)
 {
@@ -37,7 +38,7 @@ static void read_status(struct payload_reader *reader, const json_t *root, struc
         payload_refuse(reader, "final:false must come with an interim status");
 }
 
-enum payload_verdict response_head_decode(struct span json, struct response_head *ret_head, const char **ret_why)
+enum payload_verdict response_head_load(struct span json, struct response_head *ret_head, const char **ret_why)
 {
     struct response_head head = {0};
     struct payload_reader reader;
@@ -50,4 +51,9 @@ enum payload_verdict response_head_decode(struct span json, struct response_head
     else
         response_head_done(&head);
     return verdict;
+}
+
+enum payload_verdict response_head_decode(struct span json, struct response_head *ret_head, const char **ret_why)
+{
+    return response_head_pull(json, ret_head) ? PAYLOAD_OK : response_head_load(json, ret_head, ret_why);
 }

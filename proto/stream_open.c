@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "field_list_json.h"
+#include "stream_head_decoders.h"
 
 #include <stdlib.h>
 
@@ -68,7 +69,7 @@ static void read_http(struct payload_reader *reader, const json_t *root, struct 
         open->is_upgrade = payload_flag(reader, root, "isUpgrade", "isUpgrade must be true or false");
 }
 
-enum payload_verdict stream_open_decode(struct span json, struct stream_open *ret_open, const char **ret_why)
+enum payload_verdict stream_open_load(struct span json, struct stream_open *ret_open, const char **ret_why)
 {
     struct stream_open open = {0};
     struct payload_reader reader;
@@ -88,4 +89,9 @@ enum payload_verdict stream_open_decode(struct span json, struct stream_open *re
     else
         stream_open_done(&open);
     return verdict;
+}
+
+enum payload_verdict stream_open_decode(struct span json, struct stream_open *ret_open, const char **ret_why)
+{
+    return stream_open_pull(json, ret_open) ? PAYLOAD_OK : stream_open_load(json, ret_open, ret_why);
 }

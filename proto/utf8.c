@@ -30,9 +30,22 @@ static bool begin_character(struct utf8_check *check, uint8_t lead)
     return true;
 }
 
+/* How many bytes at the front are ASCII, or somewhat fewer. */
+static size_t ascii_run(struct span text)
+{
+    const uint64_t upper_bits = UINT64_C(0x8080808080808080);
+    size_t run = 0;
+    for (uint64_t word; text.length - run >= sizeof word; run += sizeof word) {
+        memcpy(&word, text.data + run, sizeof word);
+        if (word & upper_bits)
+            break;
+    }
+    return run;
+}
+
 bool utf8_check_add(struct utf8_check *check, struct span piece)
 {
-    for (size_t i = 0; i < piece.length; i++) {
+    for (size_t i = check->missing == 0 ? ascii_run(piece) : 0; i < piece.length; i++) {
         uint8_t byte = piece.data[i];
         if (check->missing == 0) {
             if (!begin_character(check, byte))

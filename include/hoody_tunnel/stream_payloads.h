@@ -12,9 +12,14 @@ struct field_list {
     } * pairs;
     size_t count;
     size_t capacity;
+    struct field_text *text; /* where the strings are, in few large pieces */
 };
 /* Copies both, which hold no NUL. false: out of memory, unchanged. */
 bool field_list_add(struct field_list *list, struct span name, struct span value);
+/* Adds two strings that lie in the list's own room. false: out of memory, unchanged. */
+bool field_list_add_own(struct field_list *list, char *name, char *value);
+/* Room of so many bytes, which lives as long as the list. NULL: out of memory. */
+char *field_list_room(struct field_list *list, size_t bytes);
 void field_list_done(struct field_list *list);
 /* First value of that name, case-insensitive; NULL: none. */
 const char *field_list_find(const struct field_list *list, const char *name);

@@ -249,6 +249,35 @@ def stream_payloads():
     }
 
 
+def stream_head_pull():
+    http = (b'{"kind":"http","method":"GET","target":"/a?b","headers":[["host","a.test"],["x","\\"q\\\\\\/\\b\\f\\n\\r\\t"]],'
+            b'"isUpgrade":false,"bindId":1,"containerPort":8080,"peerAddr":"127.0.0.1:1"}')
+    return {
+        "head": b'{"status":200,"headers":[["Content-Type","text/html"],["ETag","\\"x\\""]],"final":true}',
+        "head-spaced": b' { "final" : false ,\t"headers" : [ ] ,\r\n"status" : 103 } ',
+        "head-utf8": b'{"status":404,"headers":[["x","caf\xc3\xa9 \xf0\x9f\x8c\x8d"]]}',
+        "head-not-utf8": b'{"status":404,"headers":[["x","caf\xe9"],["y","\xed\xa0\x80"]]}',
+        "head-duplicate": b'{"status":200,"status":201}',
+        "head-duplicate-escaped": b'{"status":200,"st\\u0061tus":201}',
+        "head-unknown": b'{"status":200,"more":{"a":[1.5e3,null,"\\u0000"]}}',
+        "head-null": b'{"status":200,"headers":null,"final":null}',
+        "head-numbers": b'{"status":200.0}',
+        "head-zero": b'{"status":0200}',
+        "head-long": b'{"status":200000000000000000000}',
+        "head-interim": b'{"status":101,"final":false}',
+        "head-nul": b'{"status":200\0}',
+        "head-bad-pair": b'{"status":200,"headers":[["a","b","c"],["a"],[]]}',
+        "head-cut": b'{"status":200,"headers":[["a","b\\',
+        "http": http,
+        "http-no-target": http.replace(b'"target":"/a?b",', b''),
+        "http-null-peer": http.replace(b'"127.0.0.1:1"', b'null'),
+        "http-behind": http + b"x",
+        "tcp": b'{"kind":"tcp","bindId":2147483647,"containerPort":0,"peerAddr":"[::1]:65535"}',
+        "tcp-with-method": b'{"kind":"tcp","bindId":7,"method":5}',
+        "tcp-big": b'{"kind":"tcp","bindId":2147483648}',
+    }
+
+
 def message_unpack():
     seeds = {f"message-{number}": bytes([number]) + bytes(range(1, 120)) for number in range(0, 60, 7)}
     seeds["spoiled"] = bytes([3]) + b"\x00" * 60 + b"\x00\x00\x0f\x00\x01\xff\x00\x02\x80"
@@ -377,7 +406,7 @@ def public_url():
 TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
     http_forward,
-    http_forward_write, payloads, stream_payloads, message_unpack, browser_guard, cidr, daemon_options, driver_options,
+    http_forward_write, payloads, stream_payloads, stream_head_pull, message_unpack, browser_guard, cidr, daemon_options, driver_options,
     driver_target, driver_handshake, api_route, public_url,
 ]
 
