@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulk_read.h"
 #include "check.h"
 #include "id_table.h"
 #include "tcp_socket.h"
@@ -36,6 +37,7 @@ static size_t output_length(const struct driver_connection *connection)
 /* ---- birth and death ---- */
 
 static void on_readable(struct bufferevent *socket, void *arg);
+static void read_messages(struct driver_connection *connection);
 static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
@@ -129,7 +131,7 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
     bufferevent_setwatermark(connection->socket, EV_WRITE, OUTPUT_LOW, 0);
     bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
     set_deadline(connection, gateway->options->hello_timeout);
-    on_readable(connection->socket, connection); /* the HELLO may have come with the upgrade */
+    read_messages(connection); /* the HELLO may have come with the upgrade */
 }
 
 static void leave_pre_auth(struct driver_connection *connection)
@@ -453,7 +455,7 @@ void driver_connection_opened(struct driver_connection *connection, const struct
     let_in(connection, FRAME_HELLO_OK, opened->hello_ok);
     send_revocations(connection);
     bufferevent_enable(connection->socket, EV_READ);
-    on_readable(connection->socket, connection);
+    read_messages(connection);
 }
 
 void driver_connection_joined(struct driver_connection *connection, struct driver_connection *primary,
@@ -472,7 +474,7 @@ void driver_connection_joined(struct driver_connection *connection, struct drive
     tunnel_session_attach(connection->session, connection);
     let_in(connection, FRAME_JOIN_OK, joined->join_ok);
     bufferevent_enable(connection->socket, EV_READ);
-    on_readable(connection->socket, connection);
+    read_messages(connection);
 }
 
 void driver_connection_refused(struct driver_connection *connection, const struct message_session_refused *refused)
@@ -616,10 +618,8 @@ static bool is_flooding(const struct driver_connection *connection)
     return asks_too_much || output_length(connection) > OUTPUT_FLOOD;
 }
 
-static void on_readable(struct bufferevent *socket, void *arg)
+static void read_messages(struct driver_connection *connection)
 {
-    (void)socket;
-    struct driver_connection *connection = arg;
     while (may_read(connection) && read_one(connection) && may_read(connection))
         if (is_flooding(connection)) {
             bufferevent_disable(connection->socket, EV_READ);
@@ -627,12 +627,18 @@ static void on_readable(struct bufferevent *socket, void *arg)
         }
 }
 
+static void on_readable(struct bufferevent *socket, void *arg)
+{
+    bulk_read(socket, SOCKET_READ_MAX);
+    read_messages(arg);
+}
+
 static void read_on(struct driver_connection *connection)
 {
     if (!may_read(connection) || is_flooding(connection) || (bufferevent_get_enabled(connection->socket) & EV_READ))
         return;
     bufferevent_enable(connection->socket, EV_READ);
-    on_readable(connection->socket, connection);
+    read_messages(connection);
 }
 
 void driver_connection_read_on(struct driver_connection *primary)

@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "buffer_move.h"
+#include "bulk_read.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 
@@ -164,7 +165,7 @@ static void read_on(struct pull_visitor *visitor)
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {
-    (void)socket;
+    bulk_read(socket, VISITOR_READ_MAX);
     read_on(arg);
 }
 

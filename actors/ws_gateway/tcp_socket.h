@@ -8,7 +8,10 @@
 
 struct gateway;
 
-enum { SOCKET_READ_MAX = 131072 /* bytes taken off or put on a socket in one go */ };
+enum {
+    SOCKET_READ_MAX = 131072, /* bytes taken off a driver's socket, or put on any, in one go */
+    VISITOR_READ_MAX = 65536, /* and off a visitor's: what may lie here of one whose stream is stalled */
+};
 
 /* Takes the accepted descriptor: non-blocking, TCP_NODELAY, nothing enabled yet. NULL: out of memory, fd closed. */
 struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "bulk_read.h"
 #include "driver_connection.h"
 #include "tcp_socket.h"
 
@@ -212,7 +213,7 @@ void visitor_settle(struct visitor *visitor)
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {
-    (void)socket;
+    bulk_read(socket, VISITOR_READ_MAX);
     visitor_read(arg);
 }
 

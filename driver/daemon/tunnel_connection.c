@@ -1,5 +1,6 @@
 #include "tunnel_connection.h"
 
+#include "bulk_read.h"
 #include "check.h"
 #include "handshake.h"
 
@@ -216,8 +217,8 @@ static void read_handshake(struct tunnel_connection *connection)
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
-    (void)bev;
     struct tunnel_connection *connection = arg;
+    bulk_read(bev, IO_CHUNK);
     connection->heard++;
     if (connection->state == HANDSHAKING)
         read_handshake(connection);

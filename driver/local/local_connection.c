@@ -1,6 +1,7 @@
 #include "local_connection.h"
 
 #include "buffer_move.h"
+#include "bulk_read.h"
 #include "check.h"
 #include "http_forward.h"
 #include "http_reader.h"
@@ -39,7 +40,7 @@ static void report(struct local_connection *connection, bool has_news)
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
-    (void)bev;
+    bulk_read(bev, READ_CHUNK);
     report(arg, true);
 }
 

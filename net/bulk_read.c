@@ -1,0 +1,101 @@
+#include "bulk_read.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+enum {
+    LIBEVENT_READ = 4096, /* what it takes at most: after less than that nothing waits */
+    CHAIN_HEAD = 48,      /* of an evbuffer's chain: their sizes, head included, are powers of two */
+    EXTENT = 65536 - CHAIN_HEAD,
+    TLS_RECORD = 16384, /* bytes at most */
+};
+
+/* Bytes in the kernel: no memory is held ready for others. */
+static size_t count_waiting(evutil_socket_t fd)
+{
+    int waiting = 0;
+    return ioctl((int)fd, FIONREAD, &waiting) == 0 && waiting > 0 ? (size_t)waiting : 0;
+}
+
+/* Returns how many bytes were read; 0: nothing now. */
+static size_t read_plain(evutil_socket_t fd, struct evbuffer *in, size_t most)
+{
+    struct evbuffer_iovec extents[2];
+    size_t waiting = count_waiting(fd);
+    size_t wanted = waiting < most ? waiting : most;
+    if (wanted == 0)
+        return 0;
+    int count = evbuffer_reserve_space(in, (ev_ssize_t)(wanted < EXTENT ? wanted : EXTENT), extents, 2);
+    if (count < 1)
+        return 0;
+    ssize_t length = readv((int)fd, extents, count);
+    if (length <= 0)
+        return 0;
+    size_t left = (size_t)length;
+    for (int i = 0; i < count; i++) {
+        if (extents[i].iov_len > left)
+            extents[i].iov_len = left;
+        left -= extents[i].iov_len;
+    }
+    return evbuffer_commit_space(in, extents, count) == 0 ? (size_t)length : 0;
+}
+
+/* A fatal error was OpenSSL's own, and need not make the socket readable again: libevent would never know. */
+static void report_fatal(struct bufferevent *socket, const SSL *ssl, int result)
+{
+    if (SSL_get_error(ssl, result) == SSL_ERROR_SSL)
+        bufferevent_trigger_event(socket, BEV_EVENT_READING | BEV_EVENT_ERROR, BEV_OPT_DEFER_CALLBACKS);
+}
+
+static size_t read_tls(struct bufferevent *socket, SSL *ssl, struct evbuffer *in)
+{
+    struct evbuffer_iovec extent;
+    if (SSL_pending(ssl) == 0 && count_waiting(bufferevent_getfd(socket)) == 0)
+        return 0;
+    if (evbuffer_reserve_space(in, TLS_RECORD, &extent, 1) != 1)
+        return 0;
+    ERR_clear_error();
+    int length = SSL_read(ssl, extent.iov_base, TLS_RECORD);
+    extent.iov_len = length > 0 ? (size_t)length : 0;
+    if (length <= 0)
+        report_fatal(socket, ssl, length);
+    ERR_clear_error();
+    return evbuffer_commit_space(in, &extent, 1) == 0 ? extent.iov_len : 0;
+}
+
+static void read_on_plain(struct bufferevent *socket, struct evbuffer *in, size_t most)
+{
+    size_t total = 0, length = 0;
+    evbuffer_unfreeze(in, 0); /* these bufferevents keep others from adding to it, those of TLS don't */
+    do {
+        length = read_plain(bufferevent_getfd(socket), in, most - total);
+        total += length;
+    } while (length > 0 && total < most);
+    evbuffer_freeze(in, 0);
+}
+
+static void read_on_tls(struct bufferevent *socket, SSL *ssl, struct evbuffer *in, size_t most)
+{
+    size_t total = 0, length = 0;
+    do {
+        length = read_tls(socket, ssl, in);
+        total += length;
+    } while (length > 0 && (total < most || SSL_pending(ssl) > 0)); /* what OpenSSL keeps, epoll does not tell of */
+}
+
+void bulk_read(struct bufferevent *socket, size_t most)
+{
+    struct evbuffer *in = bufferevent_get_input(socket);
+    SSL *ssl = bufferevent_openssl_get_ssl(socket);
+    if (evbuffer_get_length(in) < LIBEVENT_READ)
+        return;
+    if (ssl)
+        read_on_tls(socket, ssl, in, most);
+    else
+        read_on_plain(socket, in, most);
+}
