@@ -13,6 +13,7 @@ LARGE = "/large"
 LARGE_LENGTH = 1 << 30  # sparse: it costs neither disk nor reading it
 CHECKED = "/checked"
 CHECKED_LENGTH = 20 << 20
+STORED = "/stored/checked"  # may be PUT and deleted
 
 # One worker, as there are two cores for everything; what is measured is never the log.
 NGINX = """
@@ -39,6 +40,8 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         root {folder}/www;
+        client_max_body_size 0;
+        location /stored/ {{ dav_methods PUT DELETE; }}
     }}
 }}
 """
@@ -64,7 +67,9 @@ def backends():
     """Yields Backends that are up."""
     with server_folder() as folder:
         os.mkdir(f"{folder}/www")
-        os.chmod(f"{folder}/www", 0o755)
+        own(f"{folder}/www")
+        os.mkdir(f"{folder}/www/stored")
+        own(f"{folder}/www/stored")
         for name, content in ((SMALL, b"s" * SMALL_LENGTH), (LARGE, b""), (CHECKED, checked_bytes())):
             with open(f"{folder}/www{name}", "wb") as file:
                 file.write(content)

@@ -32,7 +32,7 @@
 #define EVENTS_AT_ONCE 256
 #define CHUNK          (1 << 20) /* the most that is discarded or written in one call */
 #define HEAD_MAX       4096
-#define WARM_UP_NS     UINT64_C(200000000)
+#define WARM_UP        0.2                   /* of the time, which comes on top */
 #define PATIENCE_NS    UINT64_C(20000000000) /* without any progress */
 #define DIAL_AT_ONCE   64
 
@@ -391,7 +391,7 @@ static void hold(struct load *load, struct connection *connections, size_t count
 static void run(struct load *load, struct connection *connections, size_t count, double seconds)
 {
     bool counts_all = load->mode == MODE_UPLOAD || load->mode == MODE_RAW_UPLOAD;
-    load->start = now_ns() + (counts_all ? 0 : WARM_UP_NS);
+    load->start = now_ns() + (counts_all ? 0 : (uint64_t)(WARM_UP * seconds * 1e9));
     load->stop = load->start + (uint64_t)(seconds * 1e9);
     for (size_t i = 0; i < count; i++)
         dial(load, &connections[i]);

@@ -26,7 +26,8 @@ def wrk_latency(text, share):
 
 
 def wrk(port, path, connections, seconds, *headers):
-    """GETs of `path`; the answers' statuses are checked, bodies are compared elsewhere."""
+    """GETs of `path`; the answers' statuses are checked, bodies are compared elsewhere. wrk takes whole seconds only."""
+    seconds = max(1, round(seconds))
     command = [find("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "20s"]
     command += [part for header in headers for part in ("-H", header)]
     text = said([*command, f"http://127.0.0.1:{port}{path}"], seconds + 60)
@@ -36,6 +37,26 @@ def wrk(port, path, connections, seconds, *headers):
     requests = int(re.search(r"(\d+) requests in", text)[1])
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
     return {"rate": rate, "operations": requests, "p50_us": wrk_latency(text, 50), "p99_us": wrk_latency(text, 99)}
+
+
+class Held:
+    """So many connections that are open and idle: a context manager; with a path, event streams of it."""
+
+    def __init__(self, port, connections, path=None):
+        self.command = [find("bench_load"), "hold", str(port), str(connections), "0", *([path] if path else [])]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.command, env=environment("/"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        if self.process.stdout.readline() != "held\n":
+            raise LoadFailed(f"{' '.join(self.command)}: {self.process.communicate()[1]}")
+        return self
+
+    def __exit__(self, kind, *_):
+        _, wrong = self.process.communicate()  # it ends when its standard input does, and tells what ended before
+        if kind is None and self.process.returncode != 0:
+            raise LoadFailed(f"{' '.join(self.command)}: {wrong}")
 
 
 def bench_load(mode, port, connections, seconds, *more):

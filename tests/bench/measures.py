@@ -1,13 +1,18 @@
 """What is measured: each measure sends one kind of load through a peer's way to one backend."""
 
+import concurrent.futures
 import dataclasses
+import time
 import typing
 
 import backends
-from load import bench_load, wrk
+import cost
+from links import MEGABITS, delayed, no_link
+from load import Held, bench_load, wrk
 from peers import HTTP, TCP
 
 UPLOAD_LENGTH = 64 << 20
+IDLE = (100, 1000, 10_000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Measure:
     unit: str
     run: typing.Callable
     per: str = ""  # CPU time is told per this: "request" or "byte"; "": not at all
+    link: typing.Callable = no_link  # between the peer's two halves
+    at_least_seconds: int = 0
 
 
 def small_get(connections):
@@ -63,6 +70,62 @@ def ping_pong(connections):
     )
 
 
+def over_a_link(milliseconds, name, title, backend, mode, *more):
+    """An upload is one of as many bytes as the link carries in that time."""
+
+    def run(way, seconds):
+        length = [] if mode == "download" else [int(seconds * MEGABITS * 1e6 / 8)]
+        return bench_load(mode, way.port, 1, seconds if mode == "download" else 0, *more, *length)
+
+    return Measure(
+        f"link{milliseconds}-{name}",
+        f"{title}, 1 stream, {milliseconds} ms round trip, {MEGABITS} Mbit/s",
+        HTTP,
+        backend,
+        "rate",
+        "bytes/s",
+        run,
+        link=delayed(milliseconds),
+        at_least_seconds=4,
+    )
+
+
+def beside(way, seconds):
+    """A small request at a time: alone, then while a download takes all it can get."""
+    alone = wrk(way.port, backends.SMALL, 1, seconds)
+    with concurrent.futures.ThreadPoolExecutor() as background:
+        download = background.submit(bench_load, "download", way.port, 1, seconds + 2, backends.LARGE)
+        time.sleep(1)  # until it is in full swing
+        values = wrk(way.port, backends.SMALL, 1, seconds)
+        values["beside_rate"] = download.result()["rate"]
+    return {**values, **{f"alone_{name}": alone[name] for name in ("p50_us", "p99_us")}}
+
+
+def idle(path):
+    """Memory of each process without streams and with more and more of them, all idle."""
+
+    def run(way, _seconds):
+        counts = [0, *(count for count in IDLE if count <= way.most_streams)]
+        memory = {}
+        for count in counts:
+            if count == 0:
+                memory[count] = {name: cost.resident(pid) for name, pid in way.processes.items()}
+                continue
+            with Held(way.port, count, path):
+                memory[count] = {name: cost.resident(pid) for name, pid in way.processes.items()}
+        values = {}
+        for count, processes in memory.items():
+            for name, (rss, pss) in processes.items():
+                values[f"rss_{name}_{count}"] = rss
+                values[f"pss_{name}_{count}"] = pss
+        for name, (most, _) in memory[counts[-1]].items():
+            values[f"stream_{name}"] = (most - memory[0][name][0]) / counts[-1]
+        values["bytes"] = sum(value for name, value in values.items() if name.startswith("stream_"))
+        return values
+
+    return run
+
+
 MEASURES = [
     *(small_get(n) for n in (1, 16, 64, 256)),
     Measure(
@@ -80,4 +143,9 @@ MEASURES = [
     *(transfer("pull-down", "PULL, service to visitor", TCP, "raw", "raw-download", n) for n in (1, 4)),
     *(transfer("pull-up", "PULL, visitor to service", TCP, "raw", "raw-upload", n) for n in (1, 4)),
     *(ping_pong(n) for n in (1, 16)),
+    Measure("beside", "p99 of a small GET beside a download", HTTP, "files", "p99_us", "us", beside),
+    *(over_a_link(n, "down", "download", "files", "download", backends.LARGE) for n in (20, 100)),
+    *(over_a_link(n, "up", "upload", "uploads", "upload", "/sink") for n in (20, 100)),
+    Measure("idle-events", "memory of an idle event stream", HTTP, "uploads", "bytes", "bytes", idle("/events")),
+    Measure("idle-pull", "memory of an idle PULL connection", TCP, "raw", "bytes", "bytes", idle(None)),
 ]

@@ -8,6 +8,7 @@ import resource
 import subprocess
 
 from certificates import Certificate
+from links import no_link
 from patience import wait_until
 from processes import Daemon, Expose, Pull
 from services.programs import SETPRIV, Server, accepts, client, environment, find, own, server_folder
@@ -22,11 +23,13 @@ class Way:
 
     port: int
     processes: dict
+    most_streams: int = 1000  # what is worth trying to hold open at once
 
 
 @contextlib.contextmanager
-def direct(_kind, target):
-    yield Way(target, {})
+def direct(_kind, target, link=no_link):
+    with link(target) as port:
+        yield Way(port, {}, most_streams=10_000)
 
 
 HAPROXY = """
@@ -60,9 +63,9 @@ def haproxy_hop(name, kind, target):
 
 
 @contextlib.contextmanager
-def haproxy2(kind, target):
+def haproxy2(kind, target, link=no_link):
     """Two plain HAProxy in a row, a thread each: what a daemon and a driver cost by being two processes."""
-    with haproxy_hop("inner", kind, target) as inner, haproxy_hop("outer", kind, inner.port) as outer:
+    with haproxy_hop("inner", kind, target) as inner, link(inner.port) as port, haproxy_hop("outer", kind, port) as outer:
         yield Way(outer.port, {**outer.processes, **inner.processes})
 
 
@@ -108,7 +111,7 @@ def running(folder, *command):
 
 
 @contextlib.contextmanager
-def openssh(_kind, target):
+def openssh(_kind, target, link=no_link):
     """ssh -R to an sshd of our own: encrypted, one connection, both sides with one thread."""
     with server_folder() as folder, separation_folder():
         for name in ("host_key", "user_key"):
@@ -122,32 +125,43 @@ def openssh(_kind, target):
         options = ["-F", "none", "-i", f"{folder}/user_key", "-o", f"UserKnownHostsFile={folder}/known_hosts"]
         options += [part for option in SSH for part in ("-o", option)]
         forward = ["-N", "-R", f"127.0.0.1:{far}:127.0.0.1:{target}"]
-        with server, running(folder, "ssh", "-p", str(server.port), *options, *forward, "127.0.0.1") as driver:
-            wait_until(lambda: accepts(far), "ssh has forwarded its port")
-            yield Way(far, {"sshd": server.process.pid, "ssh": driver.pid})
+        with server, link(server.port) as port:
+            with running(folder, "ssh", "-p", str(port), *options, *forward, "127.0.0.1") as driver:
+                wait_until(lambda: accepts(far), "ssh has forwarded its port")
+                yield Way(far, {"sshd": server.process.pid, "ssh": driver.pid})
 
 
 MANY = ("--max-streams", "16000")
 
 
+@dataclasses.dataclass
+class Dialled:
+    """A daemon as its driver reaches it."""
+
+    port: int
+
+
+def hoody_way(daemon, driver):
+    return Way(driver.port, {"daemon": daemon.pid, "driver": driver.pid}, most_streams=10_000)
+
+
 @contextlib.contextmanager
-def hoody(kind, target):
+def hoody(kind, target, link=no_link):
     """The release build, one session over one WebSocket."""
     driver_of = Expose if kind == HTTP else Pull
-    with Daemon(*MANY) as daemon, driver_of(daemon, target) as driver:
-        yield Way(driver.port, {"daemon": daemon.pid, "driver": driver.pid})
+    with Daemon(*MANY) as daemon, link(daemon.port) as port, driver_of(Dialled(port), target) as driver:
+        yield hoody_way(daemon, driver)
 
 
 @contextlib.contextmanager
-def hoody_tls(kind, target):
+def hoody_tls(kind, target, link=no_link):
     """The same, with a base port that speaks TLS."""
     driver_of = Expose if kind == HTTP else Pull
     with server_folder() as folder:
         certificate = Certificate(folder)
-        with Daemon(*MANY, *certificate.flags, tls=certificate.context()) as daemon:
-            trust = ("--cacert", certificate.certificate)
-            with driver_of(daemon, target, *trust, scheme="wss") as driver:
-                yield Way(driver.port, {"daemon": daemon.pid, "driver": driver.pid})
+        with Daemon(*MANY, *certificate.flags, tls=certificate.context()) as daemon, link(daemon.port) as port:
+            with driver_of(Dialled(port), target, "--cacert", certificate.certificate, scheme="wss") as driver:
+                yield hoody_way(daemon, driver)
 
 
 ALWAYS = {"direct": direct, "haproxy2": haproxy2, "openssh": openssh, "hoody": hoody, "hoody-tls": hoody_tls}

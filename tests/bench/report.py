@@ -1,39 +1,110 @@
-"""The results as a table, and as JSON."""
+"""The results of a run: on standard output, and in a folder as results.json, table.md and chart.svg."""
 
 import json
 import os
+import platform
 import statistics
+import subprocess
+import time
+
+from chart import chart
+from verdicts import judge
+
+BASE = "haproxy2"  # what others are compared with
 
 
-def shown(value, number):
-    if value == "bytes/s":
-        return f"{number / 1e6:,.0f} MB/s"
+def shown(unit, number):
+    if unit == "bytes/s":
+        return f"{number / 1e6:,.1f} MB/s"
+    if unit == "bytes":
+        return f"{number / 1024:,.2f} KiB"
     return f"{number:,.0f}"
 
 
-def table(given, results):
+def details(values):
+    """What was seen beside the headline, medians."""
+    parts = []
+    for name, numbers in values.items():
+        number = statistics.median(numbers)
+        if name.endswith(("p50_us", "p99_us")) and number:
+            parts.append(f"{name[:-3]} {number:,.0f} us")
+        elif name.startswith("cpu_"):
+            parts.append(f"{name[4:]} {number:.2f} s")
+        elif name.startswith("rss_"):
+            parts.append(f"{name[4:]} {number / (1 << 20):.1f} MiB")
+    return ", ".join(parts)
+
+
+def blocks(measures, results):
+    """For each measure its peers, with median, spread, ratio and what else there is."""
     lines = []
-    for measure in given.measures:
-        lines.append(f"{measure.name}: {measure.title} ({measure.unit})")
-        baseline = results[measure.name].get("haproxy2")
+    for measure in measures:
+        lines.append(f"{measure.name}: {measure.title}")
+        base = results[measure.name].get(BASE)
         for peer, values in results[measure.name].items():
-            of = values[measure.headline]
-            median = statistics.median(of)
-            line = f"  {peer:10} {shown(measure.unit, median):>12} [{shown(measure.unit, min(of))} .. {shown(measure.unit, max(of))}]"
-            if baseline and peer != "haproxy2":
-                line += f" {median / statistics.median(baseline[measure.headline]):5.2f} x haproxy2"
-            for name, numbers in values.items():
-                if name in ("p50_us", "p99_us") and numbers[0]:
-                    line += f"  {name[:3]} {statistics.median(numbers):,.0f} us"
-                elif name.startswith("cpu_"):
-                    line += f"  {name[4:]} {statistics.median(numbers):.2f}"
-            lines.append(line)
-    lines.append("CPU seconds of each process: per 100,000 requests or round trips, or per GiB.")
-    return "\n".join(lines)
+            numbers = values[measure.headline]
+            median = statistics.median(numbers)
+            ratio = ""
+            if base and peer != BASE and measure.headline == "rate":
+                ratio = f"{median / statistics.median(base['rate']):.2f} x"
+            spread = f"[{shown(measure.unit, min(numbers))} .. {shown(measure.unit, max(numbers))}]"
+            lines.append(f"  {peer:10} {shown(measure.unit, median):>12} {ratio:>7} {spread:28} {details(values)}")
+    lines.append(f"x: times {BASE}. s: CPU seconds of a process for 100,000 requests or round trips, or for a GiB.")
+    return lines
 
 
-def write(given, results):
+def markdown(measures, results, peers):
+    """The headlines as one table: median and, in brackets, half the spread in percent."""
+    lines = ["| measure | " + " | ".join(peers) + " |", "|---" * (len(peers) + 1) + "|"]
+    for measure in measures:
+        cells = []
+        for peer in peers:
+            numbers = results[measure.name].get(peer, {}).get(measure.headline)
+            if not numbers:
+                cells.append("")
+                continue
+            median = statistics.median(numbers)
+            spread = (max(numbers) - min(numbers)) / 2 / median * 100 if median else 0
+            cells.append(f"{shown(measure.unit, median)} (±{spread:.0f} %)")
+        unit = f", {measure.unit}" if not measure.unit.startswith("bytes") else ""
+        lines.append(f"| {measure.title}{unit} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def judged(results):
+    lines = ["| what is to be reached | at least | figure | |", "|---|---|---|---|"]
+    for verdict in judge(results):
+        mark = "reached" if verdict.reached else "**missed**"
+        lines.append(
+            f"| {verdict.what} | {verdict.sign} {verdict.target:g}{verdict.unit} | {verdict.figure}{verdict.unit} | {mark} |"
+        )
+    return lines if len(lines) > 2 else []
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpus:
+        models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "commit": commit,
+        "kernel": platform.release(),
+        "processor": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": os.getloadavg()[0],
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def write(given, about, results):
     os.makedirs(given.output, exist_ok=True)
-    with open(os.path.join(given.output, "results.json"), "w", encoding="ascii") as out:
-        json.dump(results, out, indent=1)
-    print(table(given, results))
+    peers = [name for name, _ in given.peers]
+    run = {"seconds": given.seconds, "repetitions": given.repetitions, "peers": peers}
+    table = [*markdown(given.measures, results, peers), "", *judged(results)]
+    for name, content in (
+        ("results.json", json.dumps({"machine": about, "run": run, "results": results}, indent=1) + "\n"),
+        ("table.md", "\n".join(table) + "\n"),
+        ("chart.svg", chart(given.measures, results)),
+    ):
+        with open(os.path.join(given.output, name), "w", encoding="utf-8") as out:
+            out.write(content)
+    print("\n".join([*blocks(given.measures, results), *judged(results), f"written: {given.output}/results.json, table.md, chart.svg"]))

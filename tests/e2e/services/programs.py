@@ -20,6 +20,7 @@ PACKAGES = {  # program: package
     "curl": "curl",
     "git": "git",
     "git-http-backend": "git",
+    "haproxy": "haproxy",
     "initdb": "postgresql",
     "iperf3": "iperf3",
     "nc.openbsd": "netcat-openbsd",
@@ -35,6 +36,7 @@ PACKAGES = {  # program: package
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
+    "wrk": "wrk",
 }
 FOLDERS = [*os.get_exec_path(), "/usr/sbin", "/usr/lib/git-core", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
 SETPRIV = ["setpriv", "--pdeathsig", "TERM"]  # a test that is killed leaves none behind
