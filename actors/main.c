@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "metrics.h"
 #include "session_manager.h"
 #include "supervisor.h"
+#include "syscall_filter.h"
 #include "ws_gateway.h"
 
 enum {
@@ -69,6 +71,25 @@ static bool raise_descriptor_limit(struct logger *logger)
     return false;
 }
 
+/* A core, and whoever may look into our memory, would see tokens and what visitors send. */
+static void keep_memory_private(struct logger *logger)
+{
+    const struct rlimit none = {0};
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+        log_warn(logger, "core-dumps-possible", log_reason(strerror(errno)));
+}
+
+static void filter_syscalls(struct logger *logger)
+{
+#ifdef HOODY_INSTRUMENTED
+    log_debug(logger, "syscall-filter-off", log_reason("this build is instrumented"));
+#else
+    int error = syscall_filter_apply();
+    if (error != 0)
+        log_warn(logger, "syscall-filter-off", log_reason(strerror(error)));
+#endif
+}
+
 /* SIGTERM, SIGINT and SIGHUP as a descriptor, blocked here and in all threads to come. -1: errno says why. */
 static int catch_signals(void)
 {
@@ -92,6 +113,10 @@ static int run(const struct options *options)
     struct logger logger = logger_of(&log, actor_name(ACTOR_supervisor));
     if (!raise_descriptor_limit(&logger))
         return EXIT_FAILURE;
+    if (!options->core_dumps)
+        keep_memory_private(&logger);
+    if (!options->no_syscall_filter)
+        filter_syscalls(&logger);
     int signal_fd = catch_signals();
     if (signal_fd < 0) {
         log_error(&logger, "start-failed", log_text("call", "signalfd"), log_reason(strerror(errno)));

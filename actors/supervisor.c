@@ -2,7 +2,8 @@
  *
  * Owns: the other actors' threads and the process's signals.
  * Hears: actor_ponged (any), drained (session-manager).
- * Says: ping_actor (any), drain, reload (session-manager).
+ * Says: ping_actor (any), drain, reload (session-manager), reload_certificate (ws-gateway); to the service manager, how
+ * the daemon is: its watchdog is fed only while every actor answers.
  * Never knows what a session or a port is. */
 #include "supervisor.h"
 
@@ -13,21 +14,26 @@
 
 #include "check.h"
 #include "gateway_shards.h"
+#include "service_manager.h"
 
 enum {
-    PING_INTERVAL_MS = 5000,
+    PING_INTERVAL_MS = 5000,     /* at most */
+    WATCHDOG_SHARE = 3,          /* signs of life in the time within which the service manager wants one */
     SILENCE_MAX_MS = 15000,      /* an actor that answered no ping for so long gets a line in the log */
     EXIT_STATUS_OF_SIGNAL = 128, /* as shells count */
     DRAIN_SLACK_MS = 2000,       /* what `drained` may come later than the streams' time is up */
 };
+
+static const uint64_t NO_RELOAD = UINT64_MAX;
 
 /* A running actor. */
 struct running {
     const struct supervised *supervised;
     struct actor_start start;
     zactor_t *thread;
-    uint64_t last_pong_ms; /* 0: none yet */
-    bool is_silent;        /* and the log has it */
+    uint64_t last_pong_ms;  /* 0: none yet */
+    uint64_t last_pong_ref; /* every ping up to this one is answered */
+    bool is_silent;         /* and the log has it */
 };
 
 enum phase {
@@ -46,9 +52,14 @@ struct supervisor {
     size_t running_count;
     enum phase phase;
     int exit_status;
+    uint64_t ping_interval_ms;
+    bool feeds_watchdog;
     uint64_t next_ping_ms;
     uint64_t drain_until_ms;
     uint64_t last_ref;
+    uint64_t round_ref;  /* the last ping before the last round of pings */
+    uint64_t reload_ref; /* the last ping before those that say the reload is done; NO_RELOAD */
+    char listen[OPTION_ADDRESS_TEXT_MAX];
 };
 
 static const char *name_of(const struct running *running)
@@ -60,6 +71,15 @@ static void ping(struct supervisor *self, const struct running *running)
 {
     mailbox_send_to(self->mailbox, running->supervised->actor, running->supervised->shard,
                     MESSAGE_OF(ping_actor, .ref = ++self->last_ref, .from = ACTOR_supervisor));
+}
+
+/* Every actor has answered a ping sent after this one. */
+static bool all_answered_after(const struct supervisor *self, uint64_t ref)
+{
+    for (size_t i = 0; i < self->running_count; i++)
+        if (self->running[i].last_pong_ref <= ref)
+            return false;
+    return true;
 }
 
 static void finish(struct supervisor *self, int exit_status)
@@ -81,8 +101,13 @@ static void on_actor_ponged(struct supervisor *self, const struct message_actor_
             log_info(&self->logger, "actor-answers-again", log_text("of", name_of(running)),
                      log_number("shard", running->supervised->shard));
         running->last_pong_ms = now_ms;
+        running->last_pong_ref = ponged->ref;
         running->is_silent = false;
     }
+    if (self->reload_ref == NO_RELOAD || !all_answered_after(self, self->reload_ref))
+        return;
+    self->reload_ref = NO_RELOAD;
+    service_manager_say_ready(self->listen);
 }
 
 static void on_drained(struct supervisor *self, const struct message_drained *drained)
@@ -98,6 +123,19 @@ static void on_second_signal(int number)
 {
     (void)raise(number); /* the handler is used up: this is the end, but for process 1 */
     _exit(EXIT_STATUS_OF_SIGNAL + number);
+}
+
+/* A ping behind it in each mailbox is answered when it is done. */
+static void reload(struct supervisor *self, uint64_t now_ms)
+{
+    log_info(&self->logger, "reloading", log_text("signal", "SIGHUP"));
+    service_manager_say_reloading();
+    mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
+    for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
+        mailbox_send(self->mailbox, MESSAGE_OF(reload_certificate, .shard = shard));
+    self->reload_ref = self->last_ref;
+    for (size_t i = 0; i < self->running_count; i++)
+        ping(self, &self->running[i]);
 }
 
 /* The next one ends us, whatever this thread waits for then. */
@@ -120,15 +158,14 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
     if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || self->phase != PHASE_RUNNING)
         return;
     if (info.ssi_signo == SIGHUP) {
-        log_info(&self->logger, "reloading", log_text("signal", "SIGHUP"));
-        mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
-        for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
-            mailbox_send(self->mailbox, MESSAGE_OF(reload_certificate, .shard = shard));
+        reload(self, now_ms);
         return;
     }
     uint64_t timeout_ms = self->options->drain_timeout;
     log_info(&self->logger, "stopping", log_text("signal", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM"),
              log_number("timeout_ms", timeout_ms));
+    self->reload_ref = NO_RELOAD;
+    service_manager_say_stopping(timeout_ms + DRAIN_SLACK_MS);
     let_next_signal_kill();
     mailbox_send(self->mailbox, MESSAGE_OF(drain, .timeout_ms = timeout_ms));
     self->phase = PHASE_DRAINING;
@@ -140,6 +177,9 @@ static void on_signal(struct supervisor *self, uint64_t now_ms)
 
 static void ping_all(struct supervisor *self, uint64_t now_ms)
 {
+    if (self->feeds_watchdog && all_answered_after(self, self->round_ref))
+        service_manager_say_alive();
+    self->round_ref = self->last_ref;
     for (size_t i = 0; i < self->running_count; i++) {
         struct running *running = &self->running[i];
         uint64_t silence_ms = now_ms - running->last_pong_ms;
@@ -150,7 +190,7 @@ static void ping_all(struct supervisor *self, uint64_t now_ms)
         }
         ping(self, running);
     }
-    self->next_ping_ms = now_ms + PING_INTERVAL_MS;
+    self->next_ping_ms = now_ms + self->ping_interval_ms;
 }
 
 /* Returns when to be called again. */
@@ -267,6 +307,18 @@ static void stop_all(struct supervisor *self)
 /* ---- entry
  * ------------------------------------------------------------------------------------------------------------- */
 
+static void watch(struct supervisor *self)
+{
+    uint64_t watchdog_ms = service_manager_watchdog_ms();
+    self->feeds_watchdog = watchdog_ms > 0;
+    self->ping_interval_ms = PING_INTERVAL_MS;
+    if (self->feeds_watchdog && watchdog_ms / WATCHDOG_SHARE < PING_INTERVAL_MS)
+        self->ping_interval_ms = watchdog_ms / WATCHDOG_SHARE;
+    self->next_ping_ms = monotonic_ms();
+    while (self->phase != PHASE_DONE)
+        wait_and_handle(self);
+}
+
 int supervisor_run(const struct supervised *actors, size_t count, const struct options *options, const struct log *log,
                    int signal_fd)
 {
@@ -276,15 +328,14 @@ int supervisor_run(const struct supervised *actors, size_t count, const struct o
         .logger = logger_of(log, actor_name(ACTOR_supervisor)),
         .signal_fd = signal_fd,
         .exit_status = EXIT_FAILURE,
+        .reload_ref = NO_RELOAD,
     };
     self.mailbox = mailbox_new(ACTOR_supervisor, 0, log);
     if (self.mailbox != NULL && start_all(&self, actors, count)) {
-        char listen[OPTION_ADDRESS_TEXT_MAX];
-        option_address_print(&options->listen, listen);
-        log_info(&self.logger, "ready", log_text("listen", listen), log_signed("pid", getpid()));
-        self.next_ping_ms = monotonic_ms() + PING_INTERVAL_MS;
-        while (self.phase != PHASE_DONE)
-            wait_and_handle(&self);
+        option_address_print(&options->listen, self.listen);
+        log_info(&self.logger, "ready", log_text("listen", self.listen), log_signed("pid", getpid()));
+        service_manager_say_ready(self.listen);
+        watch(&self);
         stop_all(&self);
         log_info(&self.logger, "stopped", log_signed("status", self.exit_status));
     }

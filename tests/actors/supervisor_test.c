@@ -3,12 +3,17 @@
 #include "supervisor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 /* cmocka wants these before it. */
@@ -291,6 +296,142 @@ static void an_actor_that_ends_by_itself_ends_the_daemon(void **state)
     }
 }
 
+/* ---- what the service manager is told
+ * ------------------------------------------------------------------------------------------------- */
+
+static int manager_socket;
+
+/* Plays the service manager at a name of its own. */
+static void listen_as_service_manager(const char *watchdog_us)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char name[64];
+    int length = snprintf(name, sizeof name, "@hoody-supervisor-test-%d", getpid());
+    memcpy(address.sun_path + 1, name + 1, (size_t)length - 1); /* an abstract name: no file is left */
+    manager_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(manager_socket >= 0);
+    assert_int_equal(bind(manager_socket, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length)),
+                     0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+    if (watchdog_us != NULL)
+        assert_int_equal(setenv("WATCHDOG_USEC", watchdog_us, 1), 0);
+}
+
+static void stop_listening_as_service_manager(void)
+{
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    close(manager_socket);
+}
+
+/* The first line of the next notification; "": there is none. */
+static const char *next_told(void)
+{
+    static char text[512];
+    ssize_t length = recv(manager_socket, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return text;
+}
+
+static void it_tells_of_the_start_each_reload_and_the_end(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &reloading_manager},
+        {.actor = ACTOR_ws_gateway, .run = actor_thread, .spec = &reloading_gateway},
+    };
+    listen_as_service_manager(NULL);
+    block_signals();
+    kill(getpid(), SIGHUP);
+    assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
+    assert_diary("SGrdgs");
+    assert_string_equal(next_told(), "READY=1");
+    assert_string_equal(next_told(), "RELOADING=1");
+    const char *told = next_told();
+    if (strcmp(told, "READY=1") == 0) /* unless the gateway's signal overtook it */
+        told = next_told();
+    assert_string_equal(told, "STOPPING=1");
+    assert_string_equal(next_told(), "");
+    stop_listening_as_service_manager();
+}
+
+/* Waits for three signs of life, then ends the daemon. */
+static void *end_after_signs_of_life(void *arg)
+{
+    size_t *signs = arg;
+    const struct pollfd told = {.fd = manager_socket, .events = POLLIN};
+    while (*signs < 3) {
+        struct pollfd waiting = told;
+        assert_int_equal(poll(&waiting, 1, 60000), 1);
+        *signs += strcmp(next_told(), "WATCHDOG=1") == 0;
+    }
+    kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+static void the_watchdog_is_fed_while_every_actor_answers(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &draining_manager},
+        {.actor = ACTOR_metrics, .run = actor_thread, .spec = &played_metrics},
+    };
+    size_t signs = 0;
+    pthread_t watcher;
+    listen_as_service_manager("30000");
+    block_signals();
+    assert_int_equal(pthread_create(&watcher, NULL, end_after_signs_of_life, &signs), 0);
+    assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
+    pthread_join(watcher, NULL);
+    assert_diary("SMdms");
+    assert_int_equal(signs, 3);
+    stop_listening_as_service_manager();
+}
+
+/* Answers its first ping, then hangs: what comes is taken and not heard. Ends the daemon after so many more. */
+static void hanging_gateway(zsock_t *pipe, void *args)
+{
+    enum { UNHEARD = 4 };
+    const struct actor_start *start = args;
+    struct mailbox *mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
+    assert_non_null(mailbox);
+    zsock_signal(pipe, 0);
+    zmq_pollitem_t item = {.socket = mailbox_inbox(mailbox), .events = ZMQ_POLLIN};
+    struct message message;
+    assert_int_equal(zmq_poll(&item, 1, -1), 1);
+    assert_false(mailbox_receive(mailbox, &message));
+    for (int i = 0; i < UNHEARD; i++) {
+        char unheard[256];
+        assert_int_equal(zmq_poll(&item, 1, -1), 1);
+        assert_true(zmq_recv(mailbox_inbox(mailbox), unheard, sizeof unheard, 0) > 0);
+    }
+    kill(getpid(), SIGTERM);
+    free(zstr_recv(pipe)); /* $TERM */
+    mailbox_destroy(&mailbox);
+}
+
+static void the_watchdog_starves_when_one_actor_hangs(void **state)
+{
+    (void)state;
+    const struct supervised actors[] = {
+        {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &draining_manager},
+        {.actor = ACTOR_ws_gateway, .run = hanging_gateway},
+    };
+    listen_as_service_manager("30000");
+    block_signals();
+    assert_int_equal(run(actors, 2, 7), EXIT_SUCCESS);
+    assert_diary("Sds");
+    assert_string_equal(next_told(), "READY=1");
+    assert_string_equal(next_told(), "WATCHDOG=1"); /* all had answered when they started */
+    const char *told = next_told();
+    if (strcmp(told, "WATCHDOG=1") == 0) /* it answered the next ping along with its first */
+        told = next_told();
+    assert_string_equal(told, "STOPPING=1");
+    stop_listening_as_service_manager();
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -316,6 +457,9 @@ int main(void)
         cmocka_unit_test(a_drain_that_never_ends_is_cut_off),
         cmocka_unit_test(an_actor_that_cannot_start_stops_those_before_it),
         cmocka_unit_test(an_actor_that_ends_by_itself_ends_the_daemon),
+        cmocka_unit_test(it_tells_of_the_start_each_reload_and_the_end),
+        cmocka_unit_test(the_watchdog_is_fed_while_every_actor_answers),
+        cmocka_unit_test(the_watchdog_starves_when_one_actor_hangs),
     };
     return cmocka_run_group_tests(tests, set_up, shut_down);
 }

@@ -101,6 +101,8 @@ class Daemon(Process):
     def __init__(self, *flags, environment=None, listen="127.0.0.1", port=0, tls=None, **popen):
         self.port = port or free_port()
         self.tls = tls  # a client's context, when the base port speaks TLS
+        if os.geteuid() != 0:
+            flags += ("--core-dumps",)  # otherwise only root may count the descriptors of its own daemon
         super().__init__("hoody-tunneld", ["--listen", f"{listen}:{self.port}", *flags], environment=environment, **popen)
 
     def __enter__(self):
