@@ -10,7 +10,7 @@ from sockets import free_port
 SMALL = "/small"
 SMALL_LENGTH = 128
 LARGE = "/large"
-LARGE_LENGTH = 1 << 30  # sparse: it costs neither disk nor reading it
+LARGE_LENGTH = 64 << 20  # asked for again and again; sparse, and small enough to stay in the page cache
 CHECKED = "/checked"
 CHECKED_LENGTH = 20 << 20
 STORED = "/stored/checked"  # may be PUT and deleted

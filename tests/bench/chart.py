@@ -4,10 +4,11 @@ import statistics
 from xml.sax.saxutils import escape
 
 BAR, GAP, GROUP_GAP = 11, 2, 12
-LEFT, RIGHT, TOP, BOTTOM = 270, 70, 60, 30
+LEFT, RIGHT, TOP, BOTTOM = 290, 70, 60, 30
 WIDTH = 960
 LONGEST = 3.0  # what is longer is cut, and its figure says how much it is
-COLOURS = ("#9aa0a6", "#c58b2b", "#7b6cb0", "#1b7f5c", "#5fb597", "#b0566a", "#4a7ab5", "#8a8a3a", "#555555")
+COLOURS = {"direct": "#9aa0a6", "haproxy2": "#c58b2b", "openssh": "#7b6cb0", "hoody": "#1b7f5c", "hoody-tls": "#5fb597"}
+OTHERS = ("#b0566a", "#4a7ab5", "#8a8a3a", "#555555")
 TITLE = "Throughput as a multiple of two plain HAProxy hops (more is better)"
 
 
@@ -40,7 +41,8 @@ def chart(measures, results):
     groups = [(measure, ratios(measure, results)) for measure in measures]
     groups = [(measure, bars) for measure, bars in groups if bars]
     peers = list(dict.fromkeys(peer for _, bars in groups for peer, _ in bars))
-    colours = dict(zip(peers, COLOURS * 2))
+    others = iter(OTHERS)
+    colours = {peer: COLOURS.get(peer) or next(others) for peer in peers}
     scale = (WIDTH - LEFT - RIGHT) / LONGEST
     parts, y = [text(10, 20, TITLE, 15, weight="bold"), *legend(peers, colours)], TOP
     for measure, bars in groups:

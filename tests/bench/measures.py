@@ -79,7 +79,7 @@ def over_a_link(milliseconds, name, title, backend, mode, *more):
 
     return Measure(
         f"link{milliseconds}-{name}",
-        f"{title}, 1 stream, {milliseconds} ms round trip, {MEGABITS} Mbit/s",
+        f"{title}, 1 stream, {milliseconds} ms, {MEGABITS} Mbit/s",
         HTTP,
         backend,
         "rate",

@@ -85,8 +85,11 @@ def machine():
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpus:
         models = [line.split(":", 1)[1].strip() for line in cpus if line.startswith("model name")]
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as control:
+        congestion_control = control.read().strip()
     return {
         "commit": commit,
+        "congestion_control": congestion_control,
         "kernel": platform.release(),
         "processor": models[0] if models else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
