@@ -123,7 +123,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                start_new_session=True,
+                process_group=0,  # and no session: the kernel would schedule it as one, aside from those it is compared with
             )
         try:
             wait_until(self.is_up, f"{self.name} is up")
