@@ -19,7 +19,7 @@ from check import check
 from measures import MEASURES
 from peers import ALWAYS
 
-PER = {"request": ("operations", 100_000), "byte": ("bytes", 1 << 30)}
+PER = {"request": ("all_operations", 100_000), "byte": ("all_bytes", 1 << 30)}
 
 
 def arguments():

@@ -7,10 +7,10 @@
  *   raw-upload   bench_origin's sink; its answer must be the number of bytes sent
  *   ping-pong    bench_origin's echo, one byte at a time; it must be the same byte
  *   hold         bench_origin's echo after one byte, or with PATH its event stream after one event: "held" is printed
- * when all are there, and they stay until standard input ends
+ *                when all are there, and they stay until standard input ends
  *
- * Prints one line of JSON: seconds, bytes, operations, p50_us and p99_us (of an operation). What is not as it must be
- * ends it with status 1 and a line on standard error. Rates exclude the first WARM_UP. */
+ * Prints one line of JSON: seconds, bytes and operations since the warm-up, all_bytes and all_operations, p50_us and
+ * p99_us of an operation. What is not as it must be ends it with status 1 and a line on standard error. */
 #include "histogram.h"
 
 #include <errno.h>
@@ -66,10 +66,10 @@ struct load {
     bool stopping;
     size_t running; /* connections that are not DONE */
     size_t held;
-    size_t dialling; /* HOLD: not HELD yet */
-    uint64_t bytes;
-    uint64_t operations;
-    uint64_t progress; /* when a byte moved last */
+    size_t dialling;                    /* HOLD: not HELD yet */
+    uint64_t bytes, operations;         /* since the warm-up */
+    uint64_t all_bytes, all_operations; /* from the beginning */
+    uint64_t progress;                  /* when a byte moved last */
     struct histogram latencies;
 };
 
@@ -109,6 +109,7 @@ static void tell(const struct connection *c, const void *bytes, size_t length)
 static void count(struct load *load, uint64_t bytes)
 {
     load->progress = load->now;
+    load->all_bytes += bytes;
     if (load->now >= load->start)
         load->bytes += bytes;
 }
@@ -116,6 +117,7 @@ static void count(struct load *load, uint64_t bytes)
 static void count_operation(struct load *load, const struct connection *c)
 {
     load->progress = load->now;
+    load->all_operations++;
     if (c->begun >= load->start) {
         load->operations++;
         histogram_add(&load->latencies, load->now - c->begun);
@@ -282,7 +284,8 @@ static void send_body(struct load *load, struct connection *c)
     if (n < 0)
         fail("the upload was cut: %s", strerror(errno));
     load->progress = load->now;
-    load->bytes += (uint64_t)n; // all of it: the clock stops when the last one has arrived
+    load->bytes += (uint64_t)n; // the clock stops when the last one has arrived
+    load->all_bytes += (uint64_t)n;
     c->sent += (uint64_t)n;
     if (load->mode == MODE_UPLOAD && (c->left -= (uint64_t)n) == 0) {
         c->phase = PHASE_HEAD;
@@ -407,9 +410,9 @@ static void run(struct load *load, struct connection *connections, size_t count,
         end = load->now;
     if (load->operations == 0 && load->bytes == 0)
         fail("nothing came");
-    printf("{\"seconds\": %.6f, \"bytes\": %" PRIu64 ", \"operations\": %" PRIu64
-           ", \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
-           (double)(end - load->start) / 1e9, load->bytes, load->operations,
+    printf("{\"seconds\": %.6f, \"bytes\": %" PRIu64 ", \"operations\": %" PRIu64 ", \"all_bytes\": %" PRIu64
+           ", \"all_operations\": %" PRIu64 ", \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+           (double)(end - load->start) / 1e9, load->bytes, load->operations, load->all_bytes, load->all_operations,
            (double)histogram_quantile(&load->latencies, 0.5) / 1e3,
            (double)histogram_quantile(&load->latencies, 0.99) / 1e3);
 }

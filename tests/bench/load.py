@@ -36,7 +36,7 @@ def wrk(port, path, connections, seconds, *headers):
             raise LoadFailed(text)
     requests = int(re.search(r"(\d+) requests in", text)[1])
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
-    return {"rate": rate, "operations": requests, "p50_us": wrk_latency(text, 50), "p99_us": wrk_latency(text, 99)}
+    return {"rate": rate, "all_operations": requests, "p50_us": wrk_latency(text, 50), "p99_us": wrk_latency(text, 99)}
 
 
 class Held:

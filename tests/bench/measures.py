@@ -29,6 +29,7 @@ class Measure:
     per: str = ""  # CPU time is told per this: "request" or "byte"; "": not at all
     link: typing.Callable = no_link  # between the peer's two halves
     at_least_seconds: int = 0
+    also: tuple = ()  # further lines of the table: "p99", "alone", "cpu", "memory"
 
 
 def small_get(connections):
@@ -41,6 +42,7 @@ def small_get(connections):
         "requests/s",
         lambda way, seconds: wrk(way.port, backends.SMALL, connections, seconds),
         "request",
+        also=("p99", "cpu"),
     )
 
 
@@ -54,6 +56,7 @@ def transfer(name, title, kind, backend, mode, streams, *more):
         "bytes/s",
         lambda way, seconds: bench_load(mode, way.port, streams, seconds, *more),
         "byte",
+        also=("cpu",) if streams == 1 else (),
     )
 
 
@@ -67,6 +70,7 @@ def ping_pong(connections):
         "round trips/s",
         lambda way, seconds: bench_load("ping-pong", way.port, connections, seconds),
         "request",
+        also=("p99",),
     )
 
 
@@ -137,15 +141,16 @@ MEASURES = [
         "requests/s",
         lambda way, seconds: wrk(way.port, backends.SMALL, 16, seconds, "Connection: close"),
         "request",
+        also=("cpu",),
     ),
     *(transfer("download", "download", HTTP, "files", "download", n, backends.LARGE) for n in (1, 4)),
     *(transfer("upload", "upload", HTTP, "uploads", "upload", n, "/sink", UPLOAD_LENGTH) for n in (1, 4)),
     *(transfer("pull-down", "PULL, service to visitor", TCP, "raw", "raw-download", n) for n in (1, 4)),
     *(transfer("pull-up", "PULL, visitor to service", TCP, "raw", "raw-upload", n) for n in (1, 4)),
     *(ping_pong(n) for n in (1, 16)),
-    Measure("beside", "p99 of a small GET beside a download", HTTP, "files", "p99_us", "us", beside),
+    Measure("beside", "p99 of a small GET beside a download", HTTP, "files", "p99_us", "us", beside, also=("alone",)),
     *(over_a_link(n, "down", "download", "files", "download", backends.LARGE) for n in (20, 100)),
     *(over_a_link(n, "up", "upload", "uploads", "upload", "/sink") for n in (20, 100)),
-    Measure("idle-events", "memory of an idle event stream", HTTP, "uploads", "bytes", "bytes", idle("/events")),
-    Measure("idle-pull", "memory of an idle PULL connection", TCP, "raw", "bytes", "bytes", idle(None)),
+    Measure("idle-events", "memory of an idle event stream, all processes", HTTP, "uploads", "bytes", "bytes", idle("/events"), also=("memory",)),
+    Measure("idle-pull", "memory of an idle PULL connection, all processes", TCP, "raw", "bytes", "bytes", idle(None), also=("memory",)),
 ]

@@ -26,7 +26,7 @@ from peers import hoody
 
 HERTZ = 1999
 SHOWN = 0.01  # what is below this share is summed up
-UNITS = {"request": ("operations", 1, "request"), "byte": ("bytes", 1 << 20, "MiB")}
+UNITS = {"request": ("all_operations", 1, "request"), "byte": ("all_bytes", 1 << 20, "MiB")}
 FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \((.*)\)$")
 ALLOCATOR = re.compile(r"malloc|calloc|realloc|free|_int_|unlink_chunk|sysmalloc|brk")
 

@@ -53,21 +53,50 @@ def blocks(measures, results):
     return lines
 
 
+def cell(numbers, unit):
+    """The median and, in brackets, half the spread in percent."""
+    median = statistics.median(numbers)
+    spread = (max(numbers) - min(numbers)) / 2 / median * 100 if median else 0
+    return f"{shown(unit, median)} (±{spread:.0f} %)"
+
+
+def row(what, values, peers, tell):
+    """A line of the table: what `tell` says of each peer's values, where it has something to say."""
+    return f"| {what} | " + " | ".join((tell(values[peer]) if peer in values else None) or "" for peer in peers) + " |"
+
+
+def cpu(values):
+    """Each process's CPU seconds, the visitors' side first."""
+    return " + ".join(f"{statistics.median(numbers):.1f}" for name, numbers in values.items() if name.startswith("cpu_"))
+
+
+def resident(count):
+    """Of a run that held so many streams: each process's RSS in MiB."""
+
+    def tell(values):
+        found = [numbers for name, numbers in values.items() if name.startswith("rss_") and name.endswith(f"_{count}")]
+        return " + ".join(f"{statistics.median(numbers) / (1 << 20):.1f}" for numbers in found)
+
+    return tell
+
+
 def markdown(measures, results, peers):
-    """The headlines as one table: median and, in brackets, half the spread in percent."""
+    """One table: the headlines, and for the measures that stand for others what it cost."""
     lines = ["| measure | " + " | ".join(peers) + " |", "|---" * (len(peers) + 1) + "|"]
     for measure in measures:
-        cells = []
-        for peer in peers:
-            numbers = results[measure.name].get(peer, {}).get(measure.headline)
-            if not numbers:
-                cells.append("")
-                continue
-            median = statistics.median(numbers)
-            spread = (max(numbers) - min(numbers)) / 2 / median * 100 if median else 0
-            cells.append(f"{shown(measure.unit, median)} (±{spread:.0f} %)")
+        values = results[measure.name]
         unit = f", {measure.unit}" if not measure.unit.startswith("bytes") else ""
-        lines.append(f"| {measure.title}{unit} | " + " | ".join(cells) + " |")
+        lines.append(row(measure.title + unit, values, peers, lambda of, m=measure: cell(of[m.headline], m.unit)))
+        if "p99" in measure.also:
+            lines.append(row("... its p99, us", values, peers, lambda of: shown("us", statistics.median(of["p99_us"]))))
+        if "alone" in measure.also:
+            lines.append(row("... and alone", values, peers, lambda of: shown("us", statistics.median(of["alone_p99_us"]))))
+        if "cpu" in measure.also:
+            amount = "100,000 requests" if measure.per == "request" else "a GiB"
+            lines.append(row(f"... CPU s of each process for {amount}", values, peers, cpu))
+        if "memory" in measure.also:
+            for count in (0, 1000, 10_000):
+                lines.append(row(f"... RSS of each process with {count:,}, MiB", values, peers, resident(count)))
     return lines
 
 
