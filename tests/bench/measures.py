@@ -105,7 +105,7 @@ def beside(way, seconds):
     return {**values, **{f"alone_{name}": alone[name] for name in ("p50_us", "p99_us")}}
 
 
-def idle(path):
+def holding(name, title, kind, backend, path):
     """Memory of each process without streams and with more and more of them, all idle."""
 
     def run(way, _seconds):
@@ -127,7 +127,8 @@ def idle(path):
         values["bytes"] = sum(value for name, value in values.items() if name.startswith("stream_"))
         return values
 
-    return run
+    title = f"memory of an idle {title}, all processes"
+    return Measure(f"idle-{name}", title, kind, backend, "bytes", "bytes", run, also=("memory",))
 
 
 MEASURES = [
@@ -151,6 +152,6 @@ MEASURES = [
     Measure("beside", "p99 of a small GET beside a download", HTTP, "files", "p99_us", "us", beside, also=("alone",)),
     *(over_a_link(n, "down", "download", "files", "download", backends.LARGE) for n in (20, 100)),
     *(over_a_link(n, "up", "upload", "uploads", "upload", "/sink") for n in (20, 100)),
-    Measure("idle-events", "memory of an idle event stream, all processes", HTTP, "uploads", "bytes", "bytes", idle("/events"), also=("memory",)),
-    Measure("idle-pull", "memory of an idle PULL connection, all processes", TCP, "raw", "bytes", "bytes", idle(None), also=("memory",)),
+    holding("events", "event stream", HTTP, "uploads", "/events"),
+    holding("pull", "PULL connection", TCP, "raw", None),
 ]

@@ -139,4 +139,5 @@ def write(given, about, results):
     ):
         with open(os.path.join(given.output, name), "w", encoding="utf-8") as out:
             out.write(content)
-    print("\n".join([*blocks(given.measures, results), *judged(results), f"written: {given.output}/results.json, table.md, chart.svg"]))
+    written = f"written: {given.output}/results.json, table.md, chart.svg"
+    print("\n".join([*blocks(given.measures, results), *judged(results), written]))

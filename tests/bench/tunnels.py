@@ -11,8 +11,8 @@ from sockets import free_port
 
 @contextlib.contextmanager
 def tunnel(names, files, server_command, client_command, target, link):
-    """Server and client with configuration files {name: text}. In texts and commands: {folder}, {port} (the server's), {dial} (where
-    the client reaches that), {far} (where visitors come), {target}."""
+    """Server and client with configuration files {name: text}. In texts and commands: {folder}, {port} (the server's), {dial}
+    (where the client reaches that), {far} (where visitors come), {target}."""
     with server_folder() as folder:
         far = free_port()
         server = Server(folder, *(part.replace("{far}", str(far)) for part in server_command), as_self=True)
