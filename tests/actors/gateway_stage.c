@@ -86,6 +86,26 @@ void gateway_silent(struct gateway_stage *stage)
                      message_print(keep(stage, &message), text, sizeof text));
 }
 
+static void forget_heard(struct gateway_stage *stage)
+{
+    while (!LIST_EMPTY(&stage->heard)) {
+        struct heard *heard = LIST_FIRST(&stage->heard);
+        LIST_REMOVE(heard, link);
+        message_done(&heard->message);
+        free(heard);
+    }
+}
+
+void gateway_forget(struct gateway_stage *stage)
+{
+    struct message message;
+    gateway_ping(stage);
+    for (enum actor actor = 0; actor < ACTOR_COUNT; actor++)
+        while (actor != ACTOR_ws_gateway && mailbox_receive(stage->peers[actor], &message))
+            message_done(&message);
+    forget_heard(stage);
+}
+
 /* ---- counting -------------------------------------------------------------------------------------------------- */
 
 static uint64_t ask_count(struct gateway_stage *stage)
@@ -229,12 +249,7 @@ int gateway_stage_tear_down(void **state)
     zactor_destroy(&stage->gateway);
     for (enum actor actor = 0; actor < ACTOR_COUNT; actor++)
         mailbox_destroy(&stage->peers[actor]);
-    while (!LIST_EMPTY(&stage->heard)) {
-        struct heard *heard = LIST_FIRST(&stage->heard);
-        LIST_REMOVE(heard, link);
-        message_done(&heard->message);
-        free(heard);
-    }
+    forget_heard(stage);
     options_done(&stage->options);
     free(stage);
     assert_int_equal(available, permits);

@@ -66,6 +66,9 @@ void gateway_ping(struct gateway_stage *stage);
 /* What was said before has been handled, and nothing is left unheard at any peer. */
 void gateway_silent(struct gateway_stage *stage);
 
+/* What was heard before is no longer valid, what was said before to the peers is never heard. */
+void gateway_forget(struct gateway_stage *stage);
+
 /* Asks count_streams. */
 const struct message_streams_counted *gateway_count(struct gateway_stage *stage);
 /* Asks until that many permits are free: for what the gateway sees on its sockets at its own time. */

@@ -48,6 +48,43 @@ def frame(kind, stream, payload=b""):
     return struct.pack(">BII", kind, stream, len(payload)) + payload
 
 
+def gateway_session():
+    """Operations by their number in gateway_session_fuzz.c; a choice is 16 times itself."""
+    bytes_ = lambda data: bytes([len(data)]) + data
+    add = lambda kind, stream, payload=b"": bytes([0, kind, stream // 2]) + bytes_(payload)
+    head = lambda choice, stream: bytes([1 + 16 * choice, stream // 2])
+    data = lambda length, stream: bytes([2 + 16 * (length // 256), stream // 2])
+    send, ask, visit, body, upgrade = b"\x03", b"\x0f", b"\x07", b"\x08", b"\x09"
+    eof = lambda stream: add(0x13, stream)
+    other = lambda kind, stream, payload=b"": bytes([4, kind, stream // 2]) + bytes_(payload)
+    say = lambda text, visitor=0: bytes([10 + 16 * visitor]) + bytes_(text)
+    pull = lambda text, visitor=1: bytes([11 + 16 * visitor]) + bytes_(text)
+    return {
+        "answered": visit + ask + head(0, 2) + data(512, 2) + eof(2) + send,
+        "answered-in-pieces": body + ask + head(3, 2) + send + head(1, 2) + data(256, 2) + send + say(b"0\r\n\r\n") + eof(2) + send,
+        "upgraded": upgrade + ask + head(4, 2) + data(256, 2) + send + say(b"more") + ask + eof(2) + send + b"\x0c",
+        "refused-upgrade": upgrade + ask + head(5, 2) + eof(2) + send,
+        "pulled": pull(b"hello") + ask + data(256, 2) + send + b"\x1c" + eof(2) + send,
+        "reset": visit + ask + add(0x14, 2, b"\0\7why") + send,
+        "reset-twice": visit + ask + head(0, 2) + send + add(0x14, 2, b"\0\7") + add(0x14, 2, b"\0\7") + send,
+        "windows": visit + ask + add(0x15, 0, b"\0\1\0\0") + add(0x15, 2, b"\0\0\1\0") + add(0x15, 2, b"\x7f\xff\xff\xff") + send,
+        "ping": add(0x20, 0, b"12345678") + add(0x21, 0, b"12345678") + send,
+        "bind": add(0x03, 0, b'{"clientBindRef":1,"kind":"http","mode":"expose","containerPort":0}') + add(0x06, 0, b'{"bindId":2}') + send,
+        "goaway": visit + ask + add(0x30, 0, b'{"code":0,"message":""}') + send,
+        "pushed-together": visit * 3 + b"\x17\x27\x37" + ask + head(0, 2) + data(512, 2) + eof(2) + head(2, 4) + eof(4) + send,
+        "on-both-sockets": visit + b"\x17" + ask + other(0x16, 2, b'{"status":200,"headers":[],"final":true}') + data(256, 2) + send
+        + other(0x13, 2),
+        "lost-secondary": visit + b"\x17" + ask + b"\x06" + bytes_(b"\x88\x80\0\0\0\0") + ask + head(1, 4) + eof(4) + send,
+        "second-hello": add(0x01, 0, b'{"version":"hoody-tunnel.v1"}') + send,
+        "data-before-head": visit + ask + data(256, 2) + send,
+        "unasked-streams": head(0, 8) + data(256, 8) + eof(8) + add(0x14, 10, b"\0\1") + send,
+        "text": b"\x05" + bytes_(b"\x81\x80\0\0\0\0"),
+        "visitor-leaves": visit + ask + head(1, 2) + data(256, 2) + send + b"\x0d" + data(256, 2) + send,
+        "closed-binding": visit + pull(b"x") + ask + b"\x0e" + b"\x1e" + head(1, 2) + send,
+        "smuggler": say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    }
+
+
 def tunnel_message():
     driver, kit = b"\x00", b"\x01"
     return {
@@ -407,7 +444,7 @@ TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
     http_forward,
     http_forward_write, payloads, stream_payloads, stream_head_pull, message_unpack, browser_guard, cidr, daemon_options, driver_options,
-    driver_target, driver_handshake, api_route, public_url,
+    driver_target, driver_handshake, api_route, public_url, gateway_session,
 ]
 
 
