@@ -7,6 +7,7 @@
  * Never knows what a session or a port is. */
 #include "supervisor.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -15,6 +16,7 @@
 #include "check.h"
 #include "gateway_shards.h"
 #include "service_manager.h"
+#include "supervised_thread.h"
 
 enum {
     PING_INTERVAL_MS = 5000,     /* at most */
@@ -30,7 +32,7 @@ static const uint64_t NO_RELOAD = UINT64_MAX;
 struct running {
     const struct supervised *supervised;
     struct actor_start start;
-    zactor_t *thread;
+    struct supervised_thread *thread;
     uint64_t last_pong_ms;  /* 0: none yet */
     uint64_t last_pong_ref; /* every ping up to this one is answered */
     bool is_silent;         /* and the log has it */
@@ -223,7 +225,7 @@ static void handle_mail(struct supervisor *self, uint64_t now_ms)
 
 static zmq_pollitem_t item_of(const struct running *running)
 {
-    return (zmq_pollitem_t){.socket = zsock_resolve(running->thread), .events = ZMQ_POLLIN};
+    return (zmq_pollitem_t){.socket = zsock_resolve(supervised_thread_pipe(running->thread)), .events = ZMQ_POLLIN};
 }
 
 /* Whatever happens first: mail, a signal, an actor's end, the time. */
@@ -258,8 +260,7 @@ static void wait_and_handle(struct supervisor *self)
 /* ---- start and stop
  * ---------------------------------------------------------------------------------------------------- */
 
-/* zactor_new keeps the thread's verdict to itself, so the actor is pinged: it answers, or its pipe says that it has
- * ended. */
+/* The thread's first signal is taken, so the actor is pinged: it answers, or its pipe says that it has ended. */
 static bool start_one(struct supervisor *self, const struct supervised *supervised)
 {
     struct running *running = &self->running[self->running_count];
@@ -267,9 +268,9 @@ static bool start_one(struct supervisor *self, const struct supervised *supervis
         .supervised = supervised,
         .start = {.spec = supervised->spec, .options = self->options, .log = self->log, .shard = supervised->shard},
     };
-    running->thread = zactor_new(supervised->run, &running->start);
+    running->thread = supervised_thread_new(supervised->run, &running->start);
     if (running->thread == NULL) {
-        log_error(&self->logger, "start-failed", log_text("of", name_of(running)), log_reason("no thread"));
+        log_error(&self->logger, "start-failed", log_text("of", name_of(running)), log_reason(strerror(errno)));
         return false;
     }
     self->running_count++;
@@ -279,7 +280,10 @@ static bool start_one(struct supervisor *self, const struct supervised *supervis
         item_of(running),
     };
     while (running->last_pong_ms == 0) {
-        if (zmq_poll(items, 2, -1) < 0)
+        int ready = zmq_poll(items, 2, PING_INTERVAL_MS);
+        if (ready == 0)
+            ping(self, running); /* either message was lost: there was no memory for it */
+        if (ready <= 0)
             continue; /* EINTR */
         handle_mail(self, monotonic_ms());
         if ((items[1].revents & ZMQ_POLLIN) != 0)
@@ -301,7 +305,7 @@ static bool start_all(struct supervisor *self, const struct supervised *actors, 
 static void stop_all(struct supervisor *self)
 {
     while (self->running_count > 0)
-        zactor_destroy(&self->running[--self->running_count].thread);
+        supervised_thread_destroy(&self->running[--self->running_count].thread);
 }
 
 /* ---- entry

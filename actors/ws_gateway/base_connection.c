@@ -17,6 +17,7 @@ enum {
     API_CONNECTIONS_MAX = 256, /* beside drivers before their upgrade; not from the budget, but from the reserve */
     UNTAKEN_MAX = 131072,      /* bytes of earlier answers: a client that pipelines and takes none gets no more */
     API_BODY_MAX = 65536,      /* a body has no meaning to the API; more of it is not even read */
+    API_ANSWER_MAX_MS = 5000,  /* it comes within 100 ms, or never */
     REFUSAL_LINGER_MS = 2000,
 };
 
@@ -78,7 +79,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct base_connection *connection = arg;
-    if (http_reader_in_message(connection->reader) && connection->phase == BASE_READING)
+    if (connection->phase == BASE_AWAITS_ANSWER)
+        http_answer_own(connection->request, 503, "Retry-After: 1\r\n", "the API is not answering", true,
+                        output_of(connection));
+    else if (http_reader_in_message(connection->reader) && connection->phase == BASE_READING)
         http_answer_own(connection->request, 408, "", "the request did not arrive in time", true,
                         output_of(connection));
     close_gracefully(connection);
@@ -166,9 +170,12 @@ void base_connection_accept(struct gateway *gateway, evutil_socket_t fd, const s
     connection->peer_is_loopback = address_is_loopback(peer);
     address_print(peer, connection->peer);
     address_print_ip(peer, connection->peer_ip);
-    id_table_add(gateway->base_connections, &connection->id, connection);
     bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
-    bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    if (bufferevent_enable(connection->socket, EV_READ | EV_WRITE) < 0) {
+        bury_connection(connection);
+        return;
+    }
+    id_table_add(gateway->base_connections, &connection->id, connection);
     connection->awaits_head = true;
     set_deadline(connection, gateway->options->head_timeout);
 }
@@ -228,7 +235,7 @@ static void ask_admin(struct base_connection *connection, const struct http_head
     char *origin = copy_text(field_value(head, "origin"));
     char *user_agent = copy_text(field_value(head, "user-agent"));
     connection->phase = BASE_AWAITS_ANSWER;
-    event_del(connection->deadline); /* the request is here: from now on it is the API that is waited for */
+    set_deadline(connection, API_ANSWER_MAX_MS); /* a message that was lost would be waited for without end */
     bool sent =
         method && target && host && origin && user_agent &&
         mailbox_send(gateway->mailbox,

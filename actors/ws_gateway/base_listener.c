@@ -43,8 +43,10 @@ struct base_listener *base_listener_new(struct gateway *gateway)
 {
     const option_address *address = &gateway->options->listen;
     struct base_listener *base = calloc(1, sizeof *base);
-    if (!base)
+    if (!base) {
+        log_error(&gateway->log, "listen-failed", log_reason("out of memory"));
         return NULL;
+    }
     base->gateway = gateway;
     base->accept_again = evtimer_new(gateway->loop, on_accept_again, base);
     base->listener = listener_open(gateway, address->ip, address->port, on_accept, base, 0);

@@ -161,17 +161,20 @@ void binding_open(struct gateway *gateway, const struct message_open_listener *o
     binding->accept_again = evtimer_new(gateway->loop, on_accept_again, binding);
     if (binding->accept_again)
         binding->listener = listener_open(gateway, open->address, open->port, on_accept, binding, LEV_OPT_DISABLED);
-    if (!binding->listener) {
+    if (binding->listener)
+        binding->port = listener_port(binding->listener);
+    if (binding->port == 0) {
         int error = errno;
         report_failure(gateway, open, error, binding->accept_again ? strerror(error) : "out of memory");
         gateway_give_permit(gateway);
+        if (binding->listener)
+            evconnlistener_free(binding->listener);
         if (binding->accept_again)
             event_free(binding->accept_again);
         free(binding);
         return;
     }
     evconnlistener_set_error_cb(binding->listener, on_accept_error);
-    binding->port = listener_port(binding->listener);
     id_table_add(gateway->bindings, &binding->id, binding);
     mailbox_send(gateway->mailbox,
                  MESSAGE_OF(listener_opened, .shard = gateway->shard, .binding = open->binding, .port = binding->port));

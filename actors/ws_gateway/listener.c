@@ -49,9 +49,17 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
         errno = EINVAL;
         return NULL;
     }
-    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | extra_flags;
-    return evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, SOMAXCONN, (struct sockaddr *)&address,
-                                   (int)length);
+    /* libevent's own start would keep to itself that the loop takes no more descriptors. */
+    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | LEV_OPT_DISABLED | extra_flags;
+    struct evconnlistener *listener = evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, SOMAXCONN,
+                                                              (struct sockaddr *)&address, (int)length);
+    if (listener && (extra_flags & LEV_OPT_DISABLED) == 0 && evconnlistener_enable(listener) < 0) {
+        int error = errno;
+        evconnlistener_free(listener);
+        errno = error;
+        return NULL;
+    }
+    return listener;
 }
 
 int listener_open_spare(void)

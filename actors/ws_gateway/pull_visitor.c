@@ -299,7 +299,8 @@ static bool visitor_init(struct pull_visitor *visitor, evutil_socket_t fd)
     visitor->paused = (struct paused_socket){
         .half_closes = true, .socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
     return visitor->socket && (visitor->half_closed = evtimer_new(gateway->loop, on_half_closed_idle, visitor)) &&
-           evbuffer_add_cb(output_of(visitor), on_output_changed, visitor);
+           evbuffer_add_cb(output_of(visitor), on_output_changed, visitor) &&
+           bufferevent_enable(visitor->socket, EV_READ | EV_WRITE) == 0;
 }
 
 void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
@@ -336,6 +337,5 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
     TAILQ_INSERT_TAIL(&binding->pull_visitors, visitor, binding_link);
     tcp_socket_need_fin(visitor->socket);
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
-    bufferevent_enable(visitor->socket, EV_READ | EV_WRITE);
     stream_announce(visitor->stream);
 }

@@ -126,9 +126,13 @@ void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct so
     address_print(peer, visitor->peer);
     address_print_ip(peer, visitor->peer_ip);
     visitor->peer_is_trusted = gateway_trusts(gateway, peer);
-    TAILQ_INSERT_TAIL(&binding->visitors, visitor, binding_link);
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
-    bufferevent_enable(visitor->socket, EV_READ | EV_WRITE);
+    if (bufferevent_enable(visitor->socket, EV_READ | EV_WRITE) < 0) {
+        bury_visitor(visitor);
+        gateway_give_permit(gateway);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&binding->visitors, visitor, binding_link);
     struct timeval first_head = gateway_timeval(gateway->options->head_timeout);
     visitor->deadline_kind = DEADLINE_KEEPALIVE;
     event_add(visitor->deadline, &first_head);

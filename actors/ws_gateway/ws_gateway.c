@@ -526,9 +526,23 @@ static struct event *new_event(struct ws_gateway *self, evutil_socket_t fd, shor
                                void *arg)
 {
     struct event *event = event_new(self->gateway.loop, fd, what, callback, arg);
-    if (event && what & EV_READ)
-        event_add(event, NULL);
+    if (event && what & EV_READ && event_add(event, NULL) < 0) {
+        event_free(event);
+        return NULL;
+    }
     return event;
+}
+
+/* The mailbox, the pipe and the clock. */
+static bool watch(struct ws_gateway *self)
+{
+    struct gateway *gateway = &self->gateway;
+    gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
+    self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
+    self->mail_again = new_event(self, -1, 0, on_mail, self);
+    self->pipe_event = new_event(self, (evutil_socket_t)zsock_fd(self->pipe), EV_READ | EV_PERSIST, on_pipe, self);
+    self->goodbye = new_event(self, -1, 0, on_goodbye_over, self);
+    return gateway->turn_end && self->mail && self->mail_again && self->pipe_event && self->goodbye;
 }
 
 static bool gateway_init(struct ws_gateway *self, const struct actor_start *start)
@@ -547,17 +561,16 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->bindings = id_table_new();
     gateway->loop = event_base_new();
     gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
-    if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->mailbox ||
-        !parse_trusted_sources(gateway) || !load_certificate(gateway) || !paused_sockets_init(gateway) ||
-        !stalled_streams_init(gateway) || !early_streams_init(gateway))
+    if (!gateway->mailbox || !load_certificate(gateway))
         return false;
+    if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop ||
+        !parse_trusted_sources(gateway) || !paused_sockets_init(gateway) || !stalled_streams_init(gateway) ||
+        !early_streams_init(gateway) || !watch(self)) {
+        log_error(&gateway->log, "start-failed", log_reason(strerror(errno)));
+        return false;
+    }
     mailbox_connect(gateway->mailbox, gateway_shards(start->options));
-    gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
-    self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
-    self->mail_again = new_event(self, -1, 0, on_mail, self);
-    self->pipe_event = new_event(self, (evutil_socket_t)zsock_fd(self->pipe), EV_READ | EV_PERSIST, on_pipe, self);
-    self->goodbye = new_event(self, -1, 0, on_goodbye_over, self);
-    return gateway->turn_end && self->mail && self->mail_again && self->pipe_event && self->goodbye;
+    return true;
 }
 
 static void free_event(struct event *event)
