@@ -4,12 +4,14 @@ again; in between it says which tunnels are hurt, so that only their visitors ma
 import asyncio
 import contextlib
 import signal
+import time
 
 import visitors
-from harness import DATA, Closed, RawDriver, frame
+from harness import DATA, PATIENCE, Closed, RawDriver, frame
 from tunnels import FAILED, RAW
 
 SHORT_S, LONG_S = 2.0, 13.0  # below all timeouts; beyond those of the drivers and the daemon both
+WAITS_FOR_A_PORT_S = 6.0  # so long to come to know that it was taken is too long
 GARBAGE = (b"\0" * 4000, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"\r\n\r\n\r\n", b"A" * 70000)
 
 
@@ -127,10 +129,12 @@ async def take_over(soak, rng):
         with hurting(tunnel):
             old, done_before = tunnel.driver, tunnel.done_to_it
             await tunnel.start("--takeover")
-            if tunnel.done_to_it != done_before:  # it may have been away for longer than the grace, and wait for the port
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(asyncio.to_thread(old.process.wait, 2), 5)
-                old.process.terminate()
+            since = time.monotonic()
+            while old.process.poll() is None and time.monotonic() - since < PATIENCE:
+                await asyncio.sleep(0.05)
+                was_elsewhere = tunnel.done_to_it != done_before
+                if was_elsewhere and time.monotonic() - since > WAITS_FOR_A_PORT_S:
+                    old.process.terminate()  # it was away when its port was taken, came as somebody new, and waits for it
             await tunnel.expect_end(old, FAILED, *([0] if tunnel.done_to_it != done_before else []))
             await tunnel.recover()
 

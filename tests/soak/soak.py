@@ -4,6 +4,7 @@ killed, sockets paused and the daemon signalled. `ops/soak` runs it; see --help.
 import argparse
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
 import itertools
 import os
@@ -32,6 +33,7 @@ TUNNELS = ((HTTP, 1), (HTTP, 4), (HTTP, 2), (WEBSOCKET, 2), (RAW, 1), (RAW, 4))
 VISITORS_AT_ONCE = 40
 MISCHIEF_AT_ONCE = 3
 VISIT_MAX_S = 120.0
+THREADS = 64  # each may wait for a process
 STORM_S = 12.0
 RESTART_EVERY = 4  # storms
 
@@ -184,6 +186,7 @@ class Soak:
 
     async def run(self, minutes):
         self.began = time.monotonic()
+        asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(THREADS))
         self.daemon_changing = asyncio.Lock()
         await self.start_daemon(free_port())
         self.baseline = await asyncio.to_thread(truths.Baseline, self.daemon)
