@@ -26,8 +26,9 @@ class Process:
         self.stderr_file = tempfile.TemporaryFile()
         env = {k: v for k, v in os.environ.items() if not k.startswith("HOODY_TUNNEL_")}
         env.update(environment or {})
+        popen.setdefault("stderr", self.stderr_file)
         self.process = subprocess.Popen(
-            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.stderr_file, env=env, **popen
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, env=env, **popen
         )
 
     @property
@@ -159,11 +160,11 @@ class Expose(Process):
 
     command = "expose"
 
-    def __init__(self, daemon, target, *flags, port=0, environment=None, scheme="ws"):
+    def __init__(self, daemon, target, *flags, port=0, environment=None, scheme="ws", **popen):
         arguments = [self.command, str(target), "--url", f"{scheme}://127.0.0.1:{daemon.port}", *flags]
         if port:
             arguments += ["--port", str(port)]
-        super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE, environment=environment)
+        super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE, environment=environment, **popen)
 
     def __enter__(self):
         line = self.process.stdout.readline().decode().strip()

@@ -26,10 +26,15 @@ class Relay:
 
     def __exit__(self, *_):
         self.listener.close()
-        for sock in self.socks:
+        self.cut()
+        self.thaw()
+
+    def cut(self):
+        """Ends all connections that there are."""
+        socks, self.socks = self.socks, []
+        for sock in socks:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        self.thaw()
 
     def freeze(self, *directions):
         """No byte, FIN or RST gets through any more, nor is any lost."""
