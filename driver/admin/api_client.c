@@ -1,7 +1,7 @@
 #include "admin/api_client.h"
 
-#include "admin/shown_text.h"
 #include "check.h"
+#include "terminal/shown_text.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "admin/ask.h"
 
 #include "admin/api_reader.h"
-#include "admin/shown_text.h"
+#include "terminal/shown_text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "admin/operator_commands.h"
 
 #include "admin/api_reader.h"
-#include "admin/shown_text.h"
 #include "check.h"
+#include "terminal/shown_text.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 #include "admin/operator_commands.h"
 
 #include "admin/api_reader.h"
-#include "admin/quantity.h"
-#include "admin/shown_text.h"
+#include "terminal/quantity.h"
+#include "terminal/shown_text.h"
 
 #include <stdlib.h>
 

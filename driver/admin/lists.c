@@ -2,7 +2,7 @@
 #include "admin/operator_commands.h"
 
 #include "admin/api_tables.h"
-#include "admin/terminal.h"
+#include "terminal/terminal.h"
 
 void operator_print_json(const struct api_answer *answer)
 {

@@ -1,7 +1,7 @@
 #include "admin/table.h"
 
-#include "admin/shown_text.h"
 #include "check.h"
+#include "terminal/shown_text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -4,10 +4,10 @@
 
 #include "admin/api_reader.h"
 #include "admin/api_tables.h"
-#include "admin/quantity.h"
 #include "admin/rates.h"
-#include "admin/terminal.h"
 #include "check.h"
+#include "terminal/quantity.h"
+#include "terminal/terminal.h"
 
 #include <errno.h>
 #include <math.h>

@@ -359,7 +359,7 @@ static void on_dialed(void *owner, int fd, int error)
 {
     struct exchange *exchange = owner;
     dial_destroy(&exchange->dial);
-    local_service_report(exchange->service, error);
+    exchange_place_tell_dial(&exchange->service->place, &exchange->service->is_down, error);
     if (fd < 0)
         fail(exchange, "%s", dial_error_text(error));
     else

@@ -68,6 +68,10 @@ struct exchange_observers {
     struct exchange_observer list[EXCHANGE_OBSERVERS_MAX];
     size_t count;
     uint64_t last_number;
+    /* A tunnel's service can't be reached any more, `trouble` (static) says why; NULL: it can again. Once per change;
+     * NULL: nobody wants to know. */
+    void (*on_target)(void *owner, size_t tunnel, const char *trouble);
+    void *target_owner;
 };
 
 /* Before the first visitor comes; the observer's owner must outlive the last one. */
@@ -78,5 +82,8 @@ struct exchange_place {
     struct exchange_observers *observers; /* borrowed */
     size_t tunnel;                        /* whatever the observers know it by */
 };
+
+/* A dial of the service went well or not (dial.h's error; 0: well), `p_is_down` is what was told last. */
+void exchange_place_tell_dial(const struct exchange_place *place, bool *p_is_down, int error);
 
 #endif

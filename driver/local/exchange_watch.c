@@ -1,6 +1,7 @@
 #include "exchange_watch.h"
 
 #include "check.h"
+#include "dial.h"
 
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -17,6 +18,17 @@ void exchange_observers_add(struct exchange_observers *observers, const struct e
 {
     check(observers->count < EXCHANGE_OBSERVERS_MAX);
     observers->list[observers->count++] = *observer;
+}
+
+void exchange_place_tell_dial(const struct exchange_place *place, bool *p_is_down, int error)
+{
+    bool is_down = error != 0;
+    if (is_down == *p_is_down)
+        return;
+    *p_is_down = is_down;
+    const struct exchange_observers *observers = place->observers;
+    if (observers != NULL && observers->on_target != NULL)
+        observers->on_target(observers->target_owner, place->tunnel, is_down ? dial_error_text(error) : NULL);
 }
 
 size_t exchange_bytes_copy(const struct exchange_bytes *bytes, void *ret_bytes, size_t room)

@@ -1,7 +1,5 @@
 #include "local_service.h"
 
-#include <stdio.h>
-
 enum { HTTP_PORT = 80, PATIENCE_MARGIN_S = 1 /* close before the service does */ };
 
 void local_service_init(struct local_service *service, struct loop *loop, const struct endpoint *endpoint,
@@ -111,16 +109,4 @@ const char *local_service_host(const struct local_service *service, const struct
         return service->fixed_host;
     }
     return service->own_host;
-}
-
-void local_service_report(struct local_service *service, int error)
-{
-    bool is_down = error != 0;
-    if (service->is_down == is_down)
-        return;
-    service->is_down = is_down;
-    if (is_down)
-        fprintf(stderr, "hoody-tunnel: the local service %s %s\n", service->endpoint.name, dial_error_text(error));
-    else
-        fprintf(stderr, "hoody-tunnel: the local service %s is back\n", service->endpoint.name);
 }

@@ -22,7 +22,7 @@ struct local_service {
     char own_host[HOST_PORT_BYTES];                /* HOST_REWRITE */
     TAILQ_HEAD(idle_queue, local_connection) idle; /* the most recently used first */
     unsigned idle_count;
-    bool is_down;                /* said so on stderr */
+    bool is_down;                /* as told last */
     struct exchange_place place; /* where its visitors are observed; set by the owner */
 };
 
@@ -40,8 +40,5 @@ void local_service_give(struct local_service *service, struct local_connection *
 
 /* The Host for this request; borrowed from the service or from `open`. */
 const char *local_service_host(const struct local_service *service, const struct stream_open *open);
-
-/* Tells people, once per change. error 0: it is up. */
-void local_service_report(struct local_service *service, int error);
 
 #endif

@@ -24,17 +24,6 @@ void tcp_target_init(struct tcp_target *target, struct loop *loop, const struct 
     *target = (struct tcp_target){.loop = loop, .endpoint = *endpoint, .connect_timeout_ms = connect_timeout_ms};
 }
 
-/* Tells people, once per change. error 0: it is up. */
-static void report(struct tcp_target *target, int error)
-{
-    bool is_down = error != 0;
-    if (target->is_down == is_down)
-        return;
-    target->is_down = is_down;
-    fprintf(stderr, "hoody-tunnel: the target %s %s\n", target->endpoint.name,
-            is_down ? dial_error_text(error) : "is back");
-}
-
 static void free_approach(void *object)
 {
     struct approach *approach = object;
@@ -97,7 +86,7 @@ static void on_dialed(void *owner, int fd, int error)
     struct approach *approach = owner;
     struct loop *loop = approach->target->loop;
     dial_destroy(&approach->dial);
-    report(approach->target, error);
+    exchange_place_tell_dial(&approach->target->place, &approach->target->is_down, error);
     if (fd < 0) {
         refuse(approach, error);
         return;

@@ -10,7 +10,7 @@ struct tcp_target {
     struct loop *loop;
     struct endpoint endpoint;
     unsigned connect_timeout_ms; /* for each of its addresses */
-    bool is_down;                /* said so on stderr */
+    bool is_down;                /* as told last */
     struct exchange_place place; /* where its visitors are observed; set by the owner */
 };
 

@@ -29,6 +29,7 @@ struct persistent_session {
     bool has_served;      /* something was bound once */
     bool is_closing;
     unsigned failures;       /* in a row */
+    unsigned attempts;       /* since it stood last */
     struct event *ask_timer; /* of ports that are refused for now */
     unsigned refusals;       /* in a row, since something was bound */
     bool stands;
@@ -67,6 +68,7 @@ static void on_established(void *owner, const struct session_id *id, bool is_res
     persistent->has_id = true;
     persistent->id = *id;
     persistent->stands = true;
+    persistent->attempts = 0;
     persistent->established_ms = now_ms();
     persistent->events->on_established(persistent->owner, id, is_resumed, connections_granted);
 }
@@ -75,6 +77,12 @@ static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted,
 {
     struct persistent_session *persistent = owner;
     persistent->events->on_sockets_changed(persistent->owner, attached, granted, why);
+}
+
+static void on_round_trip(void *owner, uint64_t us)
+{
+    struct persistent_session *persistent = owner;
+    persistent->events->on_round_trip(persistent->owner, us);
 }
 
 static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
@@ -165,6 +173,7 @@ static void on_session_ended(void *owner, const struct session_ending *ending)
 static const struct session_events SESSION_EVENTS = {
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
+    .on_round_trip = on_round_trip,
     .on_bound = on_bound,
     .on_kept = on_kept,
     .on_refused = on_refused,
@@ -180,6 +189,7 @@ static void open_session(struct persistent_session *persistent)
         .heartbeat = persistent->options.heartbeat,
     };
     const char *why = NULL;
+    persistent->events->on_connecting(persistent->owner, ++persistent->attempts);
     (void)daemon_access_renew_token(persistent->access, &why); /* whoever is replacing it will be done soon */
     persistent->session = session_new(persistent->loop, persistent->access, &options, &SESSION_EVENTS, persistent);
     for (size_t i = 0; i < persistent->holding_count; i++)

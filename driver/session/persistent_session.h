@@ -20,9 +20,12 @@ struct persistent_options {
 };
 
 struct persistent_events {
+    /* Calls the daemon; `attempt`: from 1, since it stood last. */
+    void (*on_connecting)(void *owner, unsigned attempt);
     /* Each time. */
     void (*on_established)(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted);
     void (*on_sockets_changed)(void *owner, uint32_t attached, uint32_t granted, const char *why);
+    void (*on_round_trip)(void *owner, uint64_t us);
     /* Bound, or bound again, perhaps to another port; and held still after a resume. */
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     void (*on_kept)(void *owner, const struct binding_wish *wish);

@@ -97,6 +97,7 @@ void session_establish(struct session *session, const struct hello_ok *ok)
                       ok->stream_window, ok->session_window, ok->max_streams);
     evtimer_del(session->deadline);
     session->events->on_established(session->owner, &session->id, session->is_resuming && ok->resumed, granted);
+    session_tell_round_trip(primary_of(session));
     session_liveness_begin(session);
     session_pool_begin(session, granted, ok->join_tickets, ok->join_ticket_count);
     session_bind_all(session, ok);
@@ -121,6 +122,7 @@ static void on_opened(void *owner)
         .client_version = (char[]){HOODY_VERSION},
     };
     primary->state = SOCKET_ATTACHED;
+    primary->asked_us = session_now_us();
     session->state = SESSION_GREETING;
     session_say(session, FRAME_HELLO, hello_encode(&hello));
     session_set_deadline(session, SESSION_GREETING_TIMEOUT_MS);

@@ -41,6 +41,8 @@ struct session_events {
     /* With several sockets: all `granted` ones stand, for the first time or again; or not all any more, `why` (one
      * line) says what happened to the first that was lost. The session itself brings them back. */
     void (*on_sockets_changed)(void *owner, uint32_t attached, uint32_t granted, const char *why);
+    /* From HELLO or a PING to its answer, on the primary socket. */
+    void (*on_round_trip)(void *owner, uint64_t us);
     /* One of the wishes has come true. */
     void (*on_bound)(void *owner, const struct binding_wish *wish, const struct bind_ok *ok);
     /* A resumed session holds what it held: port and id are those of the past. */

@@ -163,6 +163,14 @@ static bool on_ping(struct session_socket *socket, uint32_t id, struct span payl
     return true;
 }
 
+static bool on_pong(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
+{
+    (void)id;
+    (void)ret_error;
+    session_liveness_hear_pong(socket, payload);
+    return true;
+}
+
 /* ---- several sockets ---- */
 
 static bool on_join_ok(struct session_socket *socket, uint32_t id, struct span payload, struct frame_error *ret_error)
@@ -313,8 +321,8 @@ static bool on_window(struct session_socket *socket, uint32_t id, struct span pa
 
 /* ---- dispatch ---- */
 
-/* DATA is taken off the message without being looked at. PONG answers no PING of ours, SHARD_MAP nothing we said:
- * skipped. Frames of the driver's side never come this far. */
+/* DATA is taken off the message without being looked at. SHARD_MAP answers nothing we said: skipped. Frames of the
+ * driver's side never come this far. */
 static frame_handler *handler_of(uint8_t type)
 {
     static frame_handler *const HANDLERS[] = {
@@ -331,6 +339,7 @@ static frame_handler *handler_of(uint8_t type)
         [FRAME_RESET] = on_reset,
         [FRAME_WINDOW] = on_window,
         [FRAME_PING] = on_ping,
+        [FRAME_PONG] = on_pong,
         [FRAME_GOAWAY] = on_goaway,
         [FRAME_BIND_REVOKED] = on_bind_revoked,
         [FRAME_CONNECTION_LOST] = on_connection_lost,

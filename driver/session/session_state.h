@@ -54,6 +54,7 @@ struct session_socket {
     uint64_t data_received;                                /* bytes of DATA payload */
     bool is_asked;                                         /* a PING went out on it */
     uint64_t heard_at_asked;                               /* tunnel_connection_heard then */
+    int64_t asked_us;                                      /* when; monotonic. The primary: also its HELLO */
 };
 
 struct session {
@@ -114,8 +115,14 @@ bool session_leave_bindings(struct session *session);
 /* A binding was bound, refused or is gone: asks for the next one; nothing is left to hold or to wait for: closes. */
 void session_bindings_changed(struct session *session);
 
+/* Monotonic. */
+int64_t session_now_us(void);
+/* An answer has come to the question of socket->asked_us. */
+void session_tell_round_trip(struct session_socket *socket);
+
 /* PINGs on all sockets, from now on; those on which nothing comes are lost. */
 void session_liveness_begin(struct session *session);
+void session_liveness_hear_pong(struct session_socket *socket, struct span payload);
 
 /* Handles every frame of one message. */
 void session_read_message(struct session_socket *socket, struct evbuffer *message);

@@ -1,6 +1,5 @@
 #include "tunnel.h"
 
-#include "tunnel_report.h"
 #include "tunnel_set.h"
 
 #include <string.h>
@@ -18,6 +17,7 @@ static enum host_policy host_policy_of(const char *value)
 bool tunnel_init(struct tunnel *ret_tunnel, struct tunnel_set *set, const struct tunnel_plan *plan)
 {
     struct tunnel *tunnel = ret_tunnel;
+    const struct exchange_place place = {.observers = &set->observers, .tunnel = tunnel_number(set, tunnel)};
     const char *why = NULL;
     *tunnel = (struct tunnel){
         .plan = plan,
@@ -25,22 +25,31 @@ bool tunnel_init(struct tunnel *ret_tunnel, struct tunnel_set *set, const struct
         .wish = {.port = plan->port, .label = plan->label},
     };
     if (!endpoint_resolve(&plan->target, &tunnel->target, &why)) {
-        report_note("the target %s is not known: %s", plan->target.host, why);
+        report_note(set->report, "the target %s is not known: %s", plan->target.host, why);
         return false;
     }
     switch (plan->kind) {
     case TUNNEL_EXPOSE:
         local_service_init(&tunnel->service, set->loop, &tunnel->target, host_policy_of(plan->host_header),
                            plan->host_header);
+        tunnel->service.place = place;
         tunnel->wish.service = &tunnel->service;
         tunnel->wish.takeover = plan->takeover;
         break;
     case TUNNEL_PULL:
         tcp_target_init(&tunnel->tcp, set->loop, &tunnel->target, plan->connect_timeout_ms);
+        tunnel->tcp.place = place;
         tunnel->wish.target = &tunnel->tcp;
         tunnel->wish.host = plan->host;
         break;
     }
+    const struct report_tunnel facts = {
+        .is_raw = plan->kind == TUNNEL_PULL,
+        .target = tunnel->target.name,
+        .name = plan->name,
+        .label = plan->label,
+    };
+    report_add_tunnel(set->report, &facts);
     return true;
 }
 

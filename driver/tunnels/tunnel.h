@@ -4,7 +4,7 @@
 
 #include "tunnel_plan.h"
 
-enum { TUNNEL_URL_BYTES = 2048, TUNNEL_REASON_BYTES = 512 };
+enum { TUNNEL_URL_BYTES = 2048 };
 
 enum tunnel_state {
     TUNNEL_PENDING, /* not asked for yet, or the answer is awaited */
@@ -22,9 +22,8 @@ struct tunnel {
     struct tcp_target tcp;        /* PULL */
     struct dial *probe;           /* EXPOSE, before anything is published: is the target up? */
     enum tunnel_state state;
-    uint16_t port;                    /* as bound last, 0: not yet */
-    char url[TUNNEL_URL_BYTES];       /* as told last, "": not yet */
-    char reason[TUNNEL_REASON_BYTES]; /* of a refusal, as told last; "": none, or it is over */
+    uint16_t port;              /* as bound last, 0: not yet */
+    char url[TUNNEL_URL_BYTES]; /* as told last, "": not yet */
 };
 
 /* Resolves the target, and waits for it. `plan` and `set` must outlive it. false: the reason was told. */

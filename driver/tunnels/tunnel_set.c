@@ -1,7 +1,6 @@
 #include "tunnel_set.h"
 
 #include "check.h"
-#include "tunnel_report.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -11,9 +10,11 @@
 
 static const int STOP_SIGNALS[STOP_SIGNAL_COUNT] = {SIGINT, SIGTERM, SIGHUP};
 
-static void stop(struct tunnel_set *set, enum exit_status status)
+/* `why`: for people. */
+static void stop(struct tunnel_set *set, enum exit_status status, const char *why)
 {
     set->status = status;
+    report_ended(set->report, why, status);
     loop_stop(set->loop);
 }
 
@@ -24,6 +25,11 @@ static struct tunnel *tunnel_of(struct tunnel_set *set, const struct binding_wis
             return &set->tunnels[i];
     check(false);
     return NULL;
+}
+
+size_t tunnel_number(const struct tunnel_set *set, const struct tunnel *tunnel)
+{
+    return (size_t)(tunnel - set->tunnels);
 }
 
 static size_t count_tunnels(const struct tunnel_set *set, enum tunnel_state state)
@@ -43,7 +49,8 @@ static void become(struct tunnel *tunnel, enum tunnel_state state)
     tunnel->state = state;
     if (set->count == 1 || !was_pending || count_tunnels(set, TUNNEL_PENDING) > 0)
         return;
-    report_settled(count_tunnels(set, TUNNEL_OPEN), set->count - count_tunnels(set, TUNNEL_OVER), set->was_settled);
+    report_settled(set->report, count_tunnels(set, TUNNEL_OPEN), set->count - count_tunnels(set, TUNNEL_OVER),
+                   set->was_settled);
     set->was_settled = true;
 }
 
@@ -61,54 +68,43 @@ static void format_url(const struct tunnel *tunnel, const struct bind_ok *ok, ch
         snprintf(ret_url, TUNNEL_URL_BYTES, "%s://%s", tunnel->plan->kind == TUNNEL_EXPOSE ? "http" : "tcp", text);
 }
 
-/* The URL is what scripts read: another one only when it says something else. */
 static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
 {
-    struct tunnel *tunnel = tunnel_of(owner, wish);
-    char url[TUNNEL_URL_BYTES];
+    struct tunnel_set *set = owner;
+    struct tunnel *tunnel = tunnel_of(set, wish);
     uint16_t before = tunnel->port;
     tunnel->port = ok->container_port;
-    format_url(tunnel, ok, url);
-    if (strcmp(url, tunnel->url) != 0) {
-        memcpy(tunnel->url, url, sizeof url);
-        report_url(tunnel);
-    }
-    report_bound(tunnel, before);
-    tunnel->reason[0] = '\0';
+    format_url(tunnel, ok, tunnel->url);
+    report_bound(set->report, tunnel_number(set, tunnel), tunnel->port, before, tunnel->url);
     become(tunnel, TUNNEL_OPEN);
 }
 
 static void on_kept(void *owner, const struct binding_wish *wish)
 {
-    struct tunnel *tunnel = tunnel_of(owner, wish);
-    report_kept(tunnel);
+    struct tunnel_set *set = owner;
+    struct tunnel *tunnel = tunnel_of(set, wish);
+    report_kept(set->report, tunnel_number(set, tunnel), tunnel->port, tunnel->url);
     become(tunnel, TUNNEL_OPEN);
 }
 
-/* A port that others hold for a night fills no disk. */
 static void on_refused(void *owner, const struct binding_wish *wish, const char *why)
 {
-    struct tunnel *tunnel = tunnel_of(owner, wish);
-    if (strcmp(tunnel->reason, why) != 0) {
-        snprintf(tunnel->reason, sizeof tunnel->reason, "%s", why);
-        report_refused(tunnel, why);
-    }
+    struct tunnel_set *set = owner;
+    struct tunnel *tunnel = tunnel_of(set, wish);
+    report_refused(set->report, tunnel_number(set, tunnel), tunnel->port, why);
     become(tunnel, TUNNEL_REFUSED);
 }
 
 /* At the start it is all or nothing: what is wrong with one of many must not be overlooked. */
 static void on_given_up(void *owner, const struct binding_wish *wish, const char *why)
 {
-    struct tunnel *tunnel = tunnel_of(owner, wish);
-    struct tunnel_set *set = tunnel->set;
+    struct tunnel_set *set = owner;
+    struct tunnel *tunnel = tunnel_of(set, wish);
     size_t left = set->count - count_tunnels(set, TUNNEL_OVER) - 1;
     bool was_open = tunnel->port != 0;
     if (set->has_failed)
         return;
-    if (left > 0 && was_open)
-        report_given_up(tunnel, why, left);
-    else if (left > 0)
-        report_failed(tunnel, why);
+    report_given_up(set->report, tunnel_number(set, tunnel), tunnel->port, why, left);
     set->has_failed = left > 0 && !was_open; /* of the last one, the session's end tells */
     if (set->has_failed)
         persistent_session_close(set->session);
@@ -118,32 +114,37 @@ static void on_given_up(void *owner, const struct binding_wish *wish, const char
 
 /* ---- the session ---- */
 
+static void on_connecting(void *owner, unsigned attempt)
+{
+    struct tunnel_set *set = owner;
+    report_connecting(set->report, set->daemon.name, attempt);
+}
+
 static void on_established(void *owner, const struct session_id *id, bool is_resumed, uint32_t connections_granted)
 {
     struct tunnel_set *set = owner;
-    report_established(set, id, is_resumed, connections_granted);
-    set->was_established = true;
-    set->reason[0] = '\0';
+    report_established(set->report, id->text, is_resumed, connections_granted, set->options->connections);
 }
 
 static void on_sockets_changed(void *owner, uint32_t attached, uint32_t granted, const char *why)
 {
-    (void)owner;
-    report_sockets(attached, granted, why);
+    struct tunnel_set *set = owner;
+    report_sockets(set->report, attached, granted, why);
 }
 
-/* A daemon that is away for a night fills no disk. */
+static void on_round_trip(void *owner, uint64_t us)
+{
+    struct tunnel_set *set = owner;
+    report_round_trip(set->report, us);
+}
+
 static void on_interrupted(void *owner, const char *why, uint32_t delay_ms)
 {
-    (void)delay_ms;
     struct tunnel_set *set = owner;
     for (size_t i = 0; i < set->count; i++)
         if (set->tunnels[i].state != TUNNEL_OVER)
             set->tunnels[i].state = TUNNEL_PENDING;
-    if (strcmp(set->reason, why) == 0)
-        return;
-    snprintf(set->reason, sizeof set->reason, "%s", why);
-    report_interrupted(why);
+    report_interrupted(set->report, why, delay_ms);
 }
 
 static enum exit_status status_of(enum session_end end)
@@ -165,14 +166,14 @@ static enum exit_status status_of(enum session_end end)
 static void on_session_ended(void *owner, enum session_end end, const char *text)
 {
     struct tunnel_set *set = owner;
-    if (!set->has_failed)
-        report_ended(text);
-    stop(set, set->has_failed ? EXIT_FAILED : status_of(end));
+    stop(set, set->has_failed ? EXIT_FAILED : status_of(end), set->has_failed ? NULL : text);
 }
 
 static const struct persistent_events SESSION_EVENTS = {
+    .on_connecting = on_connecting,
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
+    .on_round_trip = on_round_trip,
     .on_bound = on_bound,
     .on_kept = on_kept,
     .on_refused = on_refused,
@@ -216,8 +217,10 @@ static void probe_all(struct tunnel_set *set)
 void tunnel_set_probed(struct tunnel_set *set, struct tunnel *tunnel, int error)
 {
     if (error != 0) {
-        report_target_down(tunnel, error);
-        stop(set, EXIT_FAILED);
+        char why[HOST_PORT_BYTES + 128];
+        snprintf(why, sizeof why, "the target %s %s: is the service running?", tunnel->target.name,
+                 dial_error_text(error));
+        stop(set, EXIT_FAILED, why);
     } else if (!is_probing(set)) {
         open_session(set);
     }
@@ -233,7 +236,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     if (set->session != NULL)
         persistent_session_close(set->session);
     else
-        stop(set, EXIT_ENDED);
+        stop(set, EXIT_ENDED, "closed");
 }
 
 static void watch_signals(struct tunnel_set *set)
@@ -257,12 +260,12 @@ static bool learn_access(struct tunnel_set *set)
     };
     char why[ACCESS_WHY_BYTES];
     if (!daemon_access_init(&set->daemon, &flags, getenv, why)) {
-        report_note("%s", why);
+        report_note(set->report, "%s", why);
         return false;
     }
     const char *warning = daemon_access_warning(&set->daemon, &flags);
     if (warning != NULL)
-        report_note("%s", warning);
+        report_note(set->report, "%s", warning);
     return true;
 }
 
@@ -275,9 +278,11 @@ static bool prepare(struct tunnel_set *set, const struct tunnel_plans *plans)
     set->status = EXIT_FAILED;
     set->loop = loop_new();
     if (set->loop == NULL) {
-        report_note("the system gives no event loop");
+        report_note(set->report, "the system gives no event loop");
         return false;
     }
+    report_attach(set->report, set->loop);
+    report_observe(set->report, &set->observers);
     for (; set->count < plans->count; set->count++)
         if (!tunnel_init(&set->tunnels[set->count], set, &plans->items[set->count]))
             return false;
@@ -294,7 +299,9 @@ static void set_done(struct tunnel_set *set)
     persistent_session_destroy(&set->session); /* before what it publishes */
     for (size_t i = 0; i < set->count; i++)
         tunnel_done(&set->tunnels[i]);
+    report_detach(set->report);
     loop_destroy(&set->loop);
+    report_destroy(&set->report);
     daemon_access_done(&set->daemon);
 }
 
@@ -303,6 +310,7 @@ enum exit_status tunnel_set_run(const struct options *options, const struct tunn
     struct tunnel_set *set = calloc(1, sizeof *set);
     check(set != NULL && plans->count >= 1);
     set->options = options;
+    set->report = report_new(options);
     if (prepare(set, plans)) {
         probe_all(set);
         loop_run(set->loop);

@@ -1,6 +1,6 @@
 /* Numbers of `top`: sums of samples and rates (driver/admin/rates.h), and how people read them (quantity.h). */
-#include "admin/quantity.h"
 #include "admin/rates.h"
+#include "terminal/quantity.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Tables (driver/admin/table.h) and the text of others in them (shown_text.h). */
 #include "admin/table.h"
 
-#include "admin/shown_text.h"
+#include "terminal/shown_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -38,6 +38,19 @@ static bool is_ours(const struct stage *stage, const struct binding_wish *wish)
     return wish == &stage->wish || (wish >= stage->others && wish < stage->others + STAGE_OTHERS);
 }
 
+static void on_round_trip(void *owner, uint64_t us)
+{
+    struct stage *stage = owner;
+    stage->round_trips++;
+    assert_true(us < 60000000);
+}
+
+static void on_connecting(void *owner, unsigned attempt)
+{
+    struct stage *stage = owner;
+    stage->attempt = attempt;
+}
+
 static void on_bound(void *owner, const struct binding_wish *wish, const struct bind_ok *ok)
 {
     struct stage *stage = owner;
@@ -87,6 +100,7 @@ static void on_ended(void *owner, const struct session_ending *ending)
 static const struct session_events EVENTS = {
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
+    .on_round_trip = on_round_trip,
     .on_bound = on_bound,
     .on_kept = on_kept,
     .on_refused = on_refused,
@@ -108,8 +122,10 @@ static void on_persistent_ended(void *owner, enum session_end how, const char *t
 }
 
 static const struct persistent_events PERSISTENT_EVENTS = {
+    .on_connecting = on_connecting,
     .on_established = on_established,
     .on_sockets_changed = on_sockets_changed,
+    .on_round_trip = on_round_trip,
     .on_bound = on_bound,
     .on_kept = on_kept,
     .on_refused = on_refused,

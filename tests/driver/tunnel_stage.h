@@ -82,6 +82,8 @@ struct stage {
     /* what the session told */
     bool is_established;
     bool is_resumed;
+    unsigned round_trips;
+    unsigned attempt; /* of connecting, as told last */
     unsigned kept;
     unsigned refused;
     unsigned given_up;

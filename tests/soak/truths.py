@@ -12,7 +12,7 @@ from tunnels import HTTP, RAW, WEBSOCKET
 PROBE_INTERVAL_S = 0.25
 ANSWER_MAX_S = LAG_MAX_S = 5.0  # so long is no slow machine: something hangs
 MEMORY_GROWTH_MAX = 32 << 20  # bytes over what it was at the first quiet point; sanitizers keep what was freed
-DRIVER_DESCRIPTORS = 7  # by itself
+DRIVER_DESCRIPTORS = 8  # by itself, its standard output opened anew among them
 KEPT_MAX = {HTTP: 64, WEBSOCKET: 64, RAW: 0}  # connections to its service without a visitor
 SAMPLE = re.compile(rb"^(hoody_tunnel_[a-z_]+)(\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 API_PATHS = ("/health", "/metrics", "/tunnels", "/metrics", "/sessions", "/metrics", "/bindings")

@@ -1,4 +1,4 @@
-#include "admin/terminal.h"
+#include "terminal/terminal.h"
 
 #include "check.h"
 
@@ -34,6 +34,11 @@ bool terminal_has_screen(void)
 {
     const char *kind = getenv("TERM");
     return isatty(STDOUT_FILENO) && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+bool terminal_is_in_front(void)
+{
+    return tcgetpgrp(STDOUT_FILENO) == getpgrp();
 }
 
 bool terminal_may_be_adorned(void)

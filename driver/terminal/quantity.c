@@ -1,4 +1,4 @@
-#include "admin/quantity.h"
+#include "terminal/quantity.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -16,6 +16,8 @@ struct terminal_size terminal_size(void);
 bool terminal_may_be_adorned(void);
 /* A screen can be drawn in place. */
 bool terminal_has_screen(void);
+/* It is our turn to use it: the shell has not put us in the background. */
+bool terminal_is_in_front(void);
 
 /* Zero-initialise it. */
 struct terminal_screen {
