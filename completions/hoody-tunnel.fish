@@ -25,6 +25,7 @@ complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l ping-ti
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull list sessions bindings close health metrics top' -l token-file -r -F -d 'its first line is the bearer token that lets us in'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull list sessions bindings close health metrics top' -l proxy -x -a 'none' -d 'the HTTP proxy to go through; else as HTTPS_PROXY says'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l json -d 'print what happens as events in JSON, one a line'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l qr -d 'show the public URL as a QR code, too'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l plain -d 'print plain lines also on a terminal, no status view'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l log-requests -d 'in plain lines: one for each request, too'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from list sessions bindings close health' -l json -d 'print the API\'s JSON as it came, instead of text'

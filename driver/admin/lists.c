@@ -4,6 +4,8 @@
 #include "admin/api_tables.h"
 #include "terminal/terminal.h"
 
+#include <unistd.h>
+
 void operator_print_json(const struct api_answer *answer)
 {
     fwrite(answer->body, 1, answer->length, stdout);
@@ -13,7 +15,7 @@ void operator_print_json(const struct api_answer *answer)
 
 static void print_table(const struct table *table, const char *nothing)
 {
-    struct table_look look = {.width = terminal_size().columns, .is_bold = terminal_may_be_adorned()};
+    struct table_look look = {.width = terminal_size().columns, .is_bold = terminal_may_be_adorned(STDOUT_FILENO)};
     if (table_row_count(table) > 0)
         table_print(table, &look, stdout);
     else

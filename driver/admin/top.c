@@ -144,7 +144,7 @@ static void print_block(const struct top *top, struct terminal_size size, FILE *
     struct table table;
     size_t room = size.rows > HEAD_LINES ? size.rows - HEAD_LINES : 1;
     struct table_look table_look = {
-        .width = size.columns, .rows_max = top->is_live ? room : 0, .is_bold = terminal_may_be_adorned()};
+        .width = size.columns, .rows_max = top->is_live ? room : 0, .is_bold = terminal_may_be_adorned(STDOUT_FILENO)};
     print_head(top, out);
     print_totals(top, out);
     print_rates(top, out);

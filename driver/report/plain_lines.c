@@ -1,11 +1,13 @@
 /* Plain lines: URLs on stdout, which scripts read, everything else on stderr. */
 #include "report/outlet.h"
+#include "report/qr_code.h"
 #include "report/report_sink.h"
 
 #include "check.h"
 #include "session.h"
 #include "terminal/quantity.h"
 #include "terminal/shown_text.h"
+#include "terminal/terminal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ enum { FLUSH_MS = 1000, REASON_BYTES = 512, LINE_BYTES = 4096 };
 struct plain_lines {
     struct outlet *out;
     struct outlet *err;
+    bool draws_qr;
     bool was_established;
     char reason[REASON_BYTES];                         /* of an interruption, as told last; "": none, or it is over */
     char *urls[SESSION_BINDINGS_MAX];                  /* of each tunnel, as printed last; NULL: not yet */
@@ -81,6 +84,27 @@ static void on_interrupted(struct plain_lines *plain, const struct report_event 
 
 /* ---- the tunnels ---- */
 
+/* For the eyes of people, and for their phones. */
+static void print_qr(struct plain_lines *plain, const char *url)
+{
+    struct qr_code code;
+    char *text = NULL;
+    size_t length = 0;
+    if (!qr_code_make(url, &code)) {
+        note(plain, "the URL is too long for a QR code");
+        return;
+    }
+    FILE *out = open_memstream(&text, &length);
+    check(out != NULL);
+    for (size_t row = 0; row < qr_code_rows(&code); row++) {
+        qr_code_print_row(&code, row, terminal_may_be_adorned(STDERR_FILENO), out);
+        fputc('\n', out);
+    }
+    check(fclose(out) == 0);
+    (void)outlet_add(plain->err, text, length);
+    free(text);
+}
+
 /* The URL is what scripts read: another one only when it says something else. */
 static void print_url(struct plain_lines *plain, const struct report_event *event)
 {
@@ -96,6 +120,8 @@ static void print_url(struct plain_lines *plain, const struct report_event *even
         (void)outlet_add(plain->out, event->name, strlen(event->name));
     }
     (void)outlet_add(plain->out, "\n", 1);
+    if (plain->draws_qr && strcmp(event->kind, "http") == 0)
+        print_qr(plain, event->url);
 }
 
 /* How many there are decides how much is said of each. */
@@ -275,12 +301,13 @@ static void destroy(void *self)
     free(plain);
 }
 
-struct report_sink plain_lines_new(bool shows_visits)
+struct report_sink plain_lines_new(bool shows_visits, bool draws_qr)
 {
     struct plain_lines *plain = calloc(1, sizeof *plain);
     check(plain != NULL);
     plain->out = outlet_new(STDOUT_FILENO);
     plain->err = outlet_new(STDERR_FILENO);
+    plain->draws_qr = draws_qr;
     return (struct report_sink){
         .self = plain,
         .on_event = on_event,

@@ -226,6 +226,8 @@ const char *report_flags_conflict(const struct options *options)
 {
     if (options->json_events && options->plain)
         return "--json and --plain don't go together";
+    if (options->json_events && options->qr)
+        return "--json and --qr don't go together: one is for programs, the other for people";
     return NULL;
 }
 
@@ -236,8 +238,10 @@ struct report *report_new(const struct options *options)
     visits_init(&report->visits, on_visit, report);
     if (options->json_events)
         report->sink = json_lines_new();
+    else if (options->plain || !terminal_has_screen() || !terminal_is_in_front())
+        report->sink = plain_lines_new(options->log_requests, options->qr);
     else
-        report->sink = plain_lines_new(options->log_requests);
+        report->sink = status_view_new(options->qr);
     return report;
 }
 

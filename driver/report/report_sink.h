@@ -20,7 +20,8 @@ struct report_sink {
     void (*destroy)(void *self);
 };
 
-struct report_sink plain_lines_new(bool shows_visits);
+struct report_sink plain_lines_new(bool shows_visits, bool draws_qr);
 struct report_sink json_lines_new(void);
+struct report_sink status_view_new(bool draws_qr);
 
 #endif

@@ -30,6 +30,7 @@ struct persistent_session {
     bool is_closing;
     unsigned failures;       /* in a row */
     unsigned attempts;       /* since it stood last */
+    int64_t tried_ms;        /* when the last one began; monotonic */
     struct event *ask_timer; /* of ports that are refused for now */
     unsigned refusals;       /* in a row, since something was bound */
     bool stands;
@@ -148,7 +149,10 @@ static uint32_t next_delay_ms(struct persistent_session *persistent, const struc
     uint32_t asked_for = ending->retry_after_ms;
     if (asked_for > PERSISTENT_RETRY_AFTER_MAX_MS)
         asked_for = PERSISTENT_RETRY_AFTER_MAX_MS;
-    return asked_for + persistent->options.delay_ms(persistent->failures++);
+    /* From try to try: who waited in vain for an answer has waited. When the network is back, the next one is near. */
+    int64_t waited_ms = persistent->stands ? 0 : now_ms() - persistent->tried_ms;
+    uint32_t delay_ms = persistent->options.delay_ms(persistent->failures++);
+    return asked_for + (waited_ms < (int64_t)delay_ms ? delay_ms - (uint32_t)waited_ms : 0);
 }
 
 static void on_session_ended(void *owner, const struct session_ending *ending)
@@ -156,7 +160,6 @@ static void on_session_ended(void *owner, const struct session_ending *ending)
     struct persistent_session *persistent = owner;
     if (persistent->stands && now_ms() - persistent->established_ms >= PERSISTENT_STEADY_MS)
         persistent->failures = 0;
-    persistent->stands = false;
     if (ending->end == SESSION_EXPIRED)
         persistent->has_id = false;
     evtimer_del(persistent->ask_timer);
@@ -166,6 +169,7 @@ static void on_session_ended(void *owner, const struct session_ending *ending)
         return;
     }
     uint32_t delay_ms = next_delay_ms(persistent, ending);
+    persistent->stands = false;
     set_timer(persistent->timer, delay_ms);
     persistent->events->on_interrupted(persistent->owner, ending->text, delay_ms);
 }
@@ -189,6 +193,7 @@ static void open_session(struct persistent_session *persistent)
         .heartbeat = persistent->options.heartbeat,
     };
     const char *why = NULL;
+    persistent->tried_ms = now_ms();
     persistent->events->on_connecting(persistent->owner, ++persistent->attempts);
     (void)daemon_access_renew_token(persistent->access, &why); /* whoever is replacing it will be done soon */
     persistent->session = session_new(persistent->loop, persistent->access, &options, &SESSION_EVENTS, persistent);

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,15 @@ struct terminal_size terminal_size(void)
                                   .rows = size.ws_row > 0 ? size.ws_row : ROWS_DEFAULT};
 }
 
-bool terminal_has_screen(void)
+static bool knows_sequences(int fd)
 {
     const char *kind = getenv("TERM");
-    return isatty(STDOUT_FILENO) && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
+    return isatty(fd) && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+bool terminal_has_screen(void)
+{
+    return knows_sequences(STDOUT_FILENO);
 }
 
 bool terminal_is_in_front(void)
@@ -41,10 +47,10 @@ bool terminal_is_in_front(void)
     return tcgetpgrp(STDOUT_FILENO) == getpgrp();
 }
 
-bool terminal_may_be_adorned(void)
+bool terminal_may_be_adorned(int fd)
 {
     const char *no_color = getenv("NO_COLOR");
-    return terminal_has_screen() && (no_color == NULL || *no_color == '\0');
+    return knows_sequences(fd) && (no_color == NULL || *no_color == '\0');
 }
 
 /* ---- the screen ---- */
@@ -63,45 +69,95 @@ static bool write_all(const char *text, size_t length)
     return true;
 }
 
+static bool say(const struct terminal_screen *screen, const char *text, size_t length)
+{
+    return screen->write != NULL ? screen->write(screen->owner, text, length) : write_all(text, length);
+}
+
+/* ---- crashes ---- */
+
+/* A handler of signals has nothing but what is global: the screen that is entered, there is one at most. */
+static struct termios crash_before;
+static volatile sig_atomic_t crash_has_keys;
+
+static const int CRASHES[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+
+static void on_crash(int number)
+{
+    ssize_t written = write(STDOUT_FILENO, LEAVE, strlen(LEAVE));
+    (void)written;
+    if (crash_has_keys != 0)
+        tcsetattr(STDIN_FILENO, TCSANOW, &crash_before);
+    raise(number); /* as it would have been: the handler was for once */
+}
+
+/* Whoever handles crashes already (a sanitizer) knows better. */
+static void watch_crashes(const struct terminal_screen *screen)
+{
+    struct sigaction ours = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, theirs;
+    crash_before = screen->before;
+    crash_has_keys = screen->has_keys;
+    for (size_t i = 0; i < sizeof CRASHES / sizeof *CRASHES; i++)
+        if (sigaction(CRASHES[i], NULL, &theirs) == 0 && theirs.sa_handler == SIG_DFL)
+            sigaction(CRASHES[i], &ours, NULL);
+}
+
+static void forget_crashes(void)
+{
+    struct sigaction ours;
+    for (size_t i = 0; i < sizeof CRASHES / sizeof *CRASHES; i++)
+        if (sigaction(CRASHES[i], NULL, &ours) == 0 && ours.sa_handler == on_crash)
+            signal(CRASHES[i], SIG_DFL);
+}
+
+/* ---- in and out ---- */
+
 void terminal_screen_enter(struct terminal_screen *screen)
 {
     if (screen->is_entered)
         return;
     screen->is_entered = true;
     screen->has_keys = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &screen->before) == 0;
+    watch_crashes(screen);
     if (screen->has_keys) {
         struct termios quiet = screen->before;
         quiet.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+        tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
     }
-    write_all(ENTER, strlen(ENTER));
+    say(screen, ENTER, strlen(ENTER));
 }
 
+/* TCSAFLUSH would wait for a terminal that is stopped. */
 void terminal_screen_leave(struct terminal_screen *screen)
 {
     if (!screen->is_entered)
         return;
     screen->is_entered = false;
-    write_all(LEAVE, strlen(LEAVE));
-    if (screen->has_keys)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen->before);
+    say(screen, LEAVE, strlen(LEAVE));
+    if (screen->has_keys) {
+        tcflush(STDIN_FILENO, TCIFLUSH);
+        tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
+    }
+    forget_crashes();
 }
 
 bool terminal_screen_draw(const struct terminal_screen *screen, const char *text)
 {
     char *bytes = NULL;
-    size_t length = 0, rows = terminal_size().rows;
+    size_t length = 0, row = 0, rows = terminal_size().rows;
     FILE *out = open_memstream(&bytes, &length);
     check(out != NULL && screen->is_entered);
     fputs(HOME, out);
-    for (size_t row = 0; row < rows && *text != '\0'; row++) {
+    /* Erased before it is written: behind a full line the cursor stands on its last character. */
+    for (; row < rows && *text != '\0'; row++) {
         size_t line = strcspn(text, "\n");
-        fprintf(out, "%s%.*s%s", row > 0 ? NEXT_LINE : "", (int)line, text, REST_OF_LINE);
+        fprintf(out, "%s%s%.*s", row > 0 ? NEXT_LINE : "", REST_OF_LINE, (int)line, text);
         text += line + (text[line] == '\n');
     }
-    fputs(REST_OF_ROWS, out);
+    if (row < rows)
+        fprintf(out, "%s%s", row > 0 ? NEXT_LINE : "", REST_OF_ROWS);
     check(fclose(out) == 0);
-    bool is_drawn = write_all(bytes, length);
+    bool is_drawn = say(screen, bytes, length);
     free(bytes);
     return is_drawn;
 }

@@ -80,6 +80,23 @@ def commands(program):
     return lines
 
 
+def events(listed):
+    """Each with its fields."""
+    lines = []
+    for event in listed:
+        lines += [f".It Cm {literal(event.name)}", *sentences(event.meaning[0].upper() + event.meaning[1:] + ".")]
+        lines += ["Fields:", *(f".Va {literal(name)} ," for name in event.fields[:-1])]
+        lines.append(f".Va {literal(event.fields[-1])} .")
+    return lines
+
+
+def event_fields(fields):
+    lines = []
+    for field in fields:
+        lines += [f".It Va {literal(field.name)} Pq {field.kind}", *sentences(field.meaning[0].upper() + field.meaning[1:] + ".")]
+    return lines
+
+
 def environment(program):
     lines = []
     for flag in program.flags:

@@ -39,6 +39,15 @@ def listed(program):
     return [flag for flag in program.flags if flag.name not in ("help", "version")]
 
 
+def driver_events(events):
+    rows = [[code(event.name), cell(event.meaning), ", ".join(code(name) for name in event.fields)] for event in events]
+    return table(["event", "what has happened", "its fields"], rows)
+
+
+def driver_event_fields(fields):
+    return table(["field", "is", "what it says"], [[code(field.name), field.kind, cell(field.meaning)] for field in fields])
+
+
 def actor_messages():
     names = {arguments[0]: arguments[1] for _, arguments, _ in calls_of("proto/actors.def")}
     names["any"] = "any"

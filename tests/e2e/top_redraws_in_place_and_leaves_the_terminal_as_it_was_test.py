@@ -2,196 +2,15 @@
 was: screen, cursor, wrapping, and how keys are read."""
 
 import contextlib
-import fcntl
-import os
-import pty
 import re
 import signal
 import socket
-import struct
-import subprocess
-import tempfile
 import termios
 import threading
 
-from harness import BIN, EOF, PATIENCE, WINDOW, Daemon, Process, RawDriver, Visitor, abort, free_port, receive_head, run, wait_until
-from operators import clean_environment
+from harness import EOF, WINDOW, Daemon, Process, RawDriver, Visitor, abort, free_port, receive_head, run, wait_until
 from parking import wait_until_parked
-
-SEQUENCE = re.compile(rb"\x1b\[(\??)([\d;]*)([A-Za-z])")
-
-
-class Screen:
-    """As much of a terminal as top uses; anything else is an error."""
-
-    def __init__(self, columns, rows):
-        self.modes = {"1049": False, "25": True, "7": True}  # alternate screen, cursor, wrapping
-        self.bold = 0
-        self.resize(columns, rows)
-
-    def resize(self, columns, rows):
-        self.columns, self.rows = columns, rows
-        self.draws = -1  # the one that is under way is not seen from its beginning
-        self.has_scrolled = self.is_settled = False
-        self.clear()
-
-    def clear(self):
-        self.lines = [""] * self.rows
-        self.x = self.y = 0
-
-    def put(self, text):
-        for part in re.split(r"(\r|\n)", text):
-            if part == "\r":
-                self.x = 0
-            elif part == "\n":
-                if self.y + 1 == self.rows:
-                    self.has_scrolled = True
-                    self.lines = self.lines[1:] + [""]
-                else:
-                    self.y += 1
-            else:
-                assert all(" " <= c <= "~" for c in part), part
-                line = self.lines[self.y].ljust(self.x)
-                self.lines[self.y] = (line[: self.x] + part + line[self.x + len(part) :])[: self.columns]
-                self.x = min(self.x + len(part), self.columns)
-
-    def obey(self, private, number, letter):
-        if private:
-            assert number in self.modes and letter in "hl", (number, letter)
-            self.modes[number] = letter == "h"
-        elif letter == "H" and not number:
-            self.x = self.y = 0
-            # What was drawn for another size may still be on its way after a resize.
-            self.is_settled = self.is_settled or self.draws >= 0 and not self.has_scrolled
-            self.draws += 1
-            assert not (self.is_settled and self.has_scrolled), "the screen scrolls"
-            self.has_scrolled = False
-        elif letter == "J":
-            self.lines[self.y] = self.lines[self.y][: self.x]
-            self.lines[self.y + 1 :] = [""] * (self.rows - self.y - 1)
-            if number == "2":
-                self.lines = [""] * self.rows
-        elif letter == "K" and not number:
-            self.lines[self.y] = self.lines[self.y][: self.x]
-        elif letter == "m":
-            self.bold += number == "1"
-        else:
-            raise AssertionError(f"an unknown sequence: {number}{letter}")
-
-    def text(self):
-        return "\n".join(line.rstrip() for line in self.lines)
-
-
-class Terminal:
-    """A pseudo terminal with hoody-tunnel in it."""
-
-    def __init__(self, url, *arguments, columns=80, rows=24, **environment):
-        self.master, self.slave = pty.openpty()
-        self.screen, self.failure, self.lock, self.rest = Screen(columns, rows), None, threading.Lock(), b""
-        self.raw = b""
-        self.set_size(columns, rows)
-        self.before = termios.tcgetattr(self.slave)
-        self.stderr = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "hoody-tunnel"), *arguments, "--url", url],
-            stdin=self.slave, stdout=self.slave, stderr=self.stderr, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env=clean_environment(**{"TERM": "xterm", **environment}))  # fmt: skip
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def set_size(self, columns, rows):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def resize(self, columns, rows):
-        with self.lock:
-            self.screen.resize(columns, rows)
-        self.set_size(columns, rows)
-        self.wait_for(lambda screen: screen.is_settled, "it is drawn for that size")
-
-    def read(self):
-        with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
-            while data := os.read(self.master, 65536):
-                with self.lock:
-                    self.raw += data
-                    self.feed(self.rest + data)
-
-    def feed(self, data):
-        position = 0
-        try:
-            while position < len(data):
-                match = SEQUENCE.match(data, position)
-                end = data.find(b"\x1b", position + 1)
-                if match:
-                    self.screen.obey(*(group.decode() for group in match.groups()))
-                    position = match.end()
-                elif data[position] == 0x1B:
-                    break  # to be continued
-                else:
-                    end = len(data) if end < 0 else end
-                    self.screen.put(data[position:end].decode("ascii"))
-                    position = end
-        except AssertionError as failure:
-            self.failure = self.failure or failure
-            position = len(data)
-        self.rest = data[position:]
-
-    def text(self):
-        with self.lock:
-            assert self.failure is None, self.failure
-            return self.screen.text()
-
-    def wait_for(self, condition, what):
-        def holds():
-            assert self.process.poll() is None, f"top ended: {self.errors()}"
-            with self.lock:
-                assert self.failure is None, self.failure
-                return condition(self.screen)
-
-        try:
-            wait_until(holds, what)
-        except AssertionError:
-            print(self.text())
-            raise
-
-    def wait_for_draws(self, count=3):
-        """So many whole ones from now on: the last of those that began is not looked at."""
-        with self.lock:
-            seen = self.screen.draws
-        self.wait_for(lambda screen: screen.is_settled and screen.draws > seen + count, "it is drawn again")
-
-    def type(self, keys):
-        os.write(self.master, keys)
-
-    def errors(self):
-        return os.pread(self.stderr.fileno(), 1 << 20, 0).decode("utf-8", "replace")
-
-    def is_as_before(self):
-        with self.lock:
-            modes = dict(self.screen.modes)
-        return modes == {"1049": False, "25": True, "7": True} and termios.tcgetattr(self.slave) == self.before
-
-    def expect_end(self, status=0):
-        ended = self.process.wait(timeout=PATIENCE)
-        assert ended == status, (ended, self.errors())
-        assert "Sanitizer" not in self.errors() and "runtime error" not in self.errors(), self.errors()
-        wait_until(self.is_as_before, "the terminal is as it was")
-        self.text()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.slave)
-        self.reader.join()
-        os.close(self.master)
-        if kind is not None:
-            print(self.errors())
-
-
-def url_of(daemon):
-    return f"ws://127.0.0.1:{daemon.port}"
+from terminal import Terminal, url_of
 
 
 def top(daemon, **more):
@@ -287,7 +106,7 @@ def what_does_not_fit_is_left_out():
         for _ in range(30):
             stack.enter_context(RawDriver(daemon)).bind()
         terminal = stack.enter_context(top(daemon))
-        terminal.wait_for(lambda screen: "... and 14 more" in screen.lines[-1], "24 lines are full")
+        terminal.wait_for(lambda screen: "... and 14 more" in screen.line(-1), "24 lines are full")
         assert len(terminal.text().splitlines()) == 24
         for columns, rows, words in ((60, 12, "... and 26 more"), (30, 8, "... and 30 more"), (120, 40, "sessions 30")):
             terminal.resize(columns, rows)
