@@ -31,7 +31,7 @@ _hoody_tunnel()
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
         1:*) words='expose pull list sessions bindings close health metrics top' ;;
-        *:expose:-*) words='--url --port --takeover --host-header --label --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --json --qr --plain --log-requests --cacert --insecure --help --version' ;;
+        *:expose:-*) words='--url --port --takeover --host-header --label --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --json --qr --plain --log-requests --inspect --inspect-show-secrets --cacert --insecure --help --version' ;;
         *:expose:*) return 0 ;;
         *:pull:-*) words='--url --port --host --label --connect-timeout --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --json --plain --log-requests --cacert --insecure --help --version' ;;
         *:pull:*) return 0 ;;

@@ -28,6 +28,8 @@ complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l json -d
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l qr -d 'show the public URL as a QR code, too'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l plain -d 'print plain lines also on a terminal, no status view'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l log-requests -d 'in plain lines: one for each request, too'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l inspect -d 'serve a page on this loopback address that shows the last requests, and replays them'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l inspect-show-secrets -d 'do not hide tokens, cookies and the like on that page'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from list sessions bindings close health' -l json -d 'print the API\'s JSON as it came, instead of text'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from close' -l grace -x -d 'how long running streams may go on, 0 to 5s'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from top' -l interval -x -d 'how long to wait between two looks'

@@ -14,7 +14,7 @@ enum {
 
 #define IN(command) (1U << COMMAND_##command)
 
-enum option_kind { TEXT, PORT, COUNT, TIMES, TIME, GRACE, FLAG };
+enum option_kind { TEXT, PORT, COUNT, TIMES, TIME, GRACE, FLAG, PLACE };
 
 struct option {
     unsigned commands;
@@ -97,6 +97,16 @@ static bool parse_time(const char *text, unsigned long min_ms, unsigned long max
     return false;
 }
 
+/* What it lacks, `initial` has. */
+static bool parse_place(const char *text, const char *initial, option_PLACE *ret_place)
+{
+    struct host_port usual;
+    const char *why = NULL;
+    ret_place->is_given =
+        loopback_parse(initial, 0, &usual, &why) && loopback_parse(text, usual.port, &ret_place->where, &why);
+    return ret_place->is_given;
+}
+
 /* `where` names the flag or the variable that the value came from. */
 static bool assign(const struct option *option, const char *value, const char *where, struct options *options,
                    char ret_error[USAGE_ERROR_BYTES])
@@ -138,8 +148,20 @@ static bool assign(const struct option *option, const char *value, const char *w
     case FLAG:
         *(option_FLAG *)field = true;
         return true;
+    case PLACE:
+        if (parse_place(value, option->initial, field))
+            return true;
+        snprintf(ret_error, USAGE_ERROR_BYTES, "%s must be a loopback address and port, such as %s, not '%.100s'",
+                 where, option->initial, value);
+        return false;
     }
     return false;
+}
+
+/* What holds when nobody says anything. */
+static bool has_initial(const struct option *option)
+{
+    return option->kind != FLAG && option->kind != PLACE;
 }
 
 /* Before the command line is read: what the environment says, else the initial value. */
@@ -154,7 +176,7 @@ static bool assign_initial(struct options *options, char *(*environment)(const c
             value = option->initial;
             where = option->name;
         }
-        if (option->kind != FLAG && !assign(option, value, where, options, ret_error))
+        if (has_initial(option) && !assign(option, value, where, options, ret_error))
             return false;
     }
     return true;
@@ -167,6 +189,15 @@ static const struct option *find_option(const char *name, size_t length, enum co
             command != COMMAND_COUNT && (OPTIONS[i].commands & (1U << command)) != 0)
             return &OPTIONS[i];
     return NULL;
+}
+
+/* An address with its port, which can't be a TARGET any more. */
+static bool is_place(const char *word, const struct options *options)
+{
+    struct host_port where;
+    const char *why = NULL;
+    return options->argument != NULL && *word != ':' && strchr(word, ':') != NULL &&
+           loopback_parse(word, 0, &where, &why);
 }
 
 /* `text` is argv[*p_index], which begins with "--"; its value may be the next argument. */
@@ -186,6 +217,10 @@ static bool parse_flag(int argc, char *const argv[], int *p_index, struct option
     if (option->kind == FLAG && value != NULL) {
         snprintf(ret_error, USAGE_ERROR_BYTES, "--%s takes no value", option->name);
         return false;
+    }
+    if (option->kind == PLACE && value == NULL) {
+        bool is_next = *p_index + 1 < argc && is_place(argv[*p_index + 1], options);
+        value = is_next ? argv[++*p_index] : option->initial;
     }
     if (option->kind != FLAG && value == NULL) {
         if (*p_index + 1 >= argc) {

@@ -2,6 +2,8 @@
 #ifndef HOODY_DRIVER_OPTIONS_H
 #define HOODY_DRIVER_OPTIONS_H
 
+#include "target.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +21,10 @@ typedef uint32_t option_TIMES;
 typedef uint32_t option_TIME;  /* milliseconds, 1 at least */
 typedef uint32_t option_GRACE; /* milliseconds */
 typedef bool option_FLAG;
+typedef struct {
+    bool is_given;
+    struct host_port where; /* host an address of loopback */
+} option_PLACE;
 
 enum {
     OPTION_COUNT_MAX = 16,

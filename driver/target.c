@@ -119,6 +119,31 @@ bool host_port_parse(const char *text, uint16_t default_port, struct host_port *
     return true;
 }
 
+static bool is_number(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+bool loopback_parse(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why)
+{
+    struct host_port where = {.host = DEFAULT_HOST};
+    if (is_number(text)) {
+        *ret_why = "the port must be a number from 1 to 65535";
+        if (!parse_port(text, &where.port))
+            return false;
+    } else if (!host_port_parse(text, default_port, &where, ret_why)) {
+        return false;
+    }
+    if (*where.host == '\0' || strcasecmp(where.host, "localhost") == 0)
+        snprintf(where.host, sizeof where.host, "%s", DEFAULT_HOST);
+    if (!host_is_loopback(where.host)) {
+        *ret_why = "it must be a loopback address";
+        return false;
+    }
+    *ret_where = where;
+    return true;
+}
+
 bool target_parse(const char *text, struct host_port *ret_target, const char **ret_why)
 {
     struct host_port target = {0};

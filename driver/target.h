@@ -28,6 +28,11 @@ bool host_is_loopback(const char *host);
  * says what is wrong. */
 bool host_port_parse(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why);
 
+/* 4040, :4040, 127.0.0.1, 127.0.0.1:4040, localhost:4040 or [::1]:4040: a place to listen on, of this machine alone.
+ * ret_where->host is an address, 127.0.0.1 without a host and for localhost. false: *ret_why (static) says what is
+ * wrong. */
+bool loopback_parse(const char *text, uint16_t default_port, struct host_port *ret_where, const char **ret_why);
+
 /* `3000`, `:3000`, `host:3000`, `[::1]:3000`; without a host: 127.0.0.1. false: *ret_why (static) says what is wrong.
  */
 bool target_parse(const char *text, struct host_port *ret_target, const char **ret_why);

@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -269,6 +270,31 @@ static bool learn_access(struct tunnel_set *set)
     return true;
 }
 
+/* false: the reason was told. */
+static bool begin_inspection(struct tunnel_set *set)
+{
+    const struct options *options = set->options;
+    if (!options->inspect.is_given)
+        return true;
+    set->inspect = inspect_new(set->loop, &options->inspect.where, options->inspect_show_secrets);
+    if (set->inspect == NULL) {
+        report_note(set->report, "the inspection page cannot be served: %s", strerror(errno));
+        return false;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        struct tunnel *tunnel = &set->tunnels[i];
+        if (tunnel->wish.service == NULL)
+            continue;
+        const char *label = tunnel->plan->label;
+        inspect_add_tunnel(set->inspect, tunnel_number(set, tunnel), label != NULL ? label : tunnel->target.name,
+                           &tunnel->service);
+    }
+    const struct exchange_observer observer = inspect_observer(set->inspect);
+    exchange_observers_add(&set->observers, &observer);
+    report_note(set->report, "inspect the requests at %s", inspect_url(set->inspect));
+    return true;
+}
+
 /* Everything but the session. false: the reason was told, set->status says what it deserves. */
 static bool prepare(struct tunnel_set *set, const struct tunnel_plans *plans)
 {
@@ -286,6 +312,8 @@ static bool prepare(struct tunnel_set *set, const struct tunnel_plans *plans)
     for (; set->count < plans->count; set->count++)
         if (!tunnel_init(&set->tunnels[set->count], set, &plans->items[set->count]))
             return false;
+    if (!begin_inspection(set))
+        return false;
     watch_signals(set);
     return true;
 }
@@ -299,6 +327,7 @@ static void set_done(struct tunnel_set *set)
     persistent_session_destroy(&set->session); /* before what it publishes */
     for (size_t i = 0; i < set->count; i++)
         tunnel_done(&set->tunnels[i]);
+    inspect_destroy(&set->inspect);
     report_detach(set->report);
     loop_destroy(&set->loop);
     report_destroy(&set->report);

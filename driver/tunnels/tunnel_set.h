@@ -4,6 +4,7 @@
 #define HOODY_DRIVER_TUNNEL_SET_H
 
 #include "exit_status.h"
+#include "inspect.h"
 #include "persistent_session.h"
 #include "report/report.h"
 #include "tunnel.h"
@@ -21,6 +22,7 @@ struct tunnel_set {
     bool has_failed;                    /* one could not be opened at the start: only the end is awaited */
     struct report *report;
     struct exchange_observers observers; /* of the visitors */
+    struct inspect *inspect;             /* NULL: not wished */
     struct event *signals[STOP_SIGNAL_COUNT];
     enum exit_status status;
 };

@@ -48,7 +48,7 @@ def listing(flags):
 def values(program):
     lines = []
     for flag in program.flags:
-        if flag.argument:
+        if flag.argument and not flag.is_optional:
             patterns = [f"{command}:--{flag.name}" for command in flag.commands or "*"]
             lines.append(f"    {' | '.join(patterns)}) {offers(flag.argument)} ;;")
     return lines

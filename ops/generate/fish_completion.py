@@ -19,7 +19,7 @@ def within(commands):
 
 
 def flag_line(flag):
-    parts = within(flag.commands) + ["-l", flag.name] + (value(flag.argument) if flag.argument else [])
+    parts = within(flag.commands) + ["-l", flag.name] + (value(flag.argument) if flag.argument and not flag.is_optional else [])
     return parts + ["-d", quoted(flag.help)]
 
 

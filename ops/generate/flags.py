@@ -32,6 +32,11 @@ class Flag:
     commands: list = field(default_factory=list)  # names; empty: the program itself
 
     @property
+    def is_optional(self):
+        """Its argument may be left out; then it follows a `=`, or is known by its looks."""
+        return self.argument.startswith("[")
+
+    @property
     def is_repeatable(self):
         return "repeatable" in self.help
 

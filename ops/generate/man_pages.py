@@ -41,7 +41,9 @@ def limits(flag):
 
 def option(flag):
     head = f".It Fl \\-{literal(flag.name)}"
-    if flag.argument:
+    if flag.is_optional:
+        head += f" Oo Ar {literal(flag.argument.strip('[]'))} Oc"
+    elif flag.argument:
         head += f" Ar {literal(flag.argument)}"
     if flag.commands:
         head += " Pq Cm " + " , ".join(literal(command) for command in flag.commands)

@@ -27,6 +27,8 @@ def specification(flag):
     if flag.name in ("help", "version"):
         return quoted(f"(- *)--{flag.name}{explanation}")
     head = f"{'*' if flag.is_repeatable else ''}--{flag.name}"
+    if flag.is_optional:
+        return quoted(f"{head}=-{explanation}:{value(flag.argument.strip('[]'))}")
     return quoted(f"{head}={explanation}{value(flag.argument)}" if flag.argument else head + explanation)
 
 

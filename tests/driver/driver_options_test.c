@@ -137,6 +137,38 @@ static void staying_up_and_security_have_flags(void **state)
     error_is("list --wait", "unknown flag '--wait'");
 }
 
+static void place_is(const char *line, const char *host, uint16_t port)
+{
+    struct options options = parsed(line);
+    assert_true(options.inspect.is_given);
+    assert_string_equal(options.inspect.where.host, host);
+    assert_int_equal(options.inspect.where.port, port);
+    assert_string_equal(options.argument, "3000");
+}
+
+static void an_inspection_is_wished_with_or_without_an_address(void **state)
+{
+    (void)state;
+    assert_false(parsed("expose 3000").inspect.is_given);
+    assert_false(parsed("expose 3000").inspect_show_secrets);
+    place_is("expose 3000 --inspect", "127.0.0.1", 4040);
+    place_is("expose --inspect 3000", "127.0.0.1", 4040); /* TARGET is what must be there */
+    place_is("expose 3000 --inspect --wait", "127.0.0.1", 4040);
+    place_is("expose --inspect=4041 3000", "127.0.0.1", 4041);
+    place_is("expose --inspect=localhost 3000", "127.0.0.1", 4040);
+    place_is("expose --inspect=[::1]:4041 3000", "::1", 4041);
+    place_is("expose 3000 --inspect 127.0.0.1:4041", "127.0.0.1", 4041);
+    place_is("expose 3000 --inspect localhost:4041 --inspect-show-secrets", "127.0.0.1", 4041);
+    assert_string_equal(parsed("expose --inspect 127.0.0.1:4041").argument, "127.0.0.1:4041");
+    error_is("expose 3000 --inspect=0.0.0.0:4040",
+             "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0.0.0.0:4040'");
+    error_is("expose 3000 --inspect=x:4040",
+             "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not 'x:4040'");
+    error_is("expose 3000 --inspect=0",
+             "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0'");
+    error_is("pull 3000 --inspect", "unknown flag '--inspect'");
+}
+
 static void times_have_units(void **state)
 {
     (void)state;
@@ -330,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup(flags_are_read_in_both_spellings_and_any_order, reset_environment),
         cmocka_unit_test_setup(pull_has_flags_of_its_own, reset_environment),
         cmocka_unit_test_setup(staying_up_and_security_have_flags, reset_environment),
+        cmocka_unit_test_setup(an_inspection_is_wished_with_or_without_an_address, reset_environment),
         cmocka_unit_test_setup(times_have_units, reset_environment),
         cmocka_unit_test_setup(operators_commands_have_flags_of_their_own, reset_environment),
         cmocka_unit_test_setup(what_operators_may_not_say_is_told, reset_environment),

@@ -54,6 +54,37 @@ static void what_is_no_target_is_refused(void **state)
         target_is_refused(NOT_TARGETS[i]);
 }
 
+static void loopback_is(const char *text, const char *host, uint16_t port)
+{
+    struct host_port where = {0};
+    const char *why = NULL;
+    if (!loopback_parse(text, 4040, &where, &why))
+        fail_msg("%s: %s", text, why);
+    assert_string_equal(where.host, host);
+    assert_int_equal(where.port, port);
+}
+
+static void a_place_to_listen_on_is_of_this_machine_alone(void **state)
+{
+    static const char *const ELSEWHERE[] = {
+        "0.0.0.0:4040", "[::]:4040", "192.0.2.1", "example.com:4040", "localhost.:1", "127.0.0.1:0", "0", "65536", "x",
+    };
+    (void)state;
+    loopback_is("4041", "127.0.0.1", 4041);
+    loopback_is(":4041", "127.0.0.1", 4041);
+    loopback_is("127.0.0.1", "127.0.0.1", 4040);
+    loopback_is("127.0.0.3:4041", "127.0.0.3", 4041);
+    loopback_is("LocalHost:4041", "127.0.0.1", 4041);
+    loopback_is("[::1]:4041", "::1", 4041);
+    for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++) {
+        struct host_port where = {.host = "untouched", .port = 1};
+        const char *why = NULL;
+        assert_false(loopback_parse(ELSEWHERE[i], 4040, &where, &why));
+        assert_non_null(why);
+        assert_string_equal(where.host, "untouched");
+    }
+}
+
 static void a_name_that_is_too_long_is_refused(void **state)
 {
     (void)state;
@@ -150,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_of_every_shape_are_understood),
         cmocka_unit_test(what_is_no_target_is_refused),
+        cmocka_unit_test(a_place_to_listen_on_is_of_this_machine_alone),
         cmocka_unit_test(a_name_that_is_too_long_is_refused),
         cmocka_unit_test(written_again_a_target_is_the_same),
         cmocka_unit_test(an_authority_leaves_the_default_port_out),

@@ -149,6 +149,9 @@ def driver_misuse(command):
     for flag in DRIVER.flags_of(command):
         if not flag.argument:
             continue
+        if flag.is_optional:
+            yield f"--{flag.name} must be ", [*argument, f"--{flag.name}=99999999999"]
+            continue
         yield f"--{flag.name} needs a value: {flag.argument}", [*argument, f"--{flag.name}"]
         if flag.range or flag.argument == "TIME":
             yield f"--{flag.name} must be ", [*argument, f"--{flag.name}", "x"]

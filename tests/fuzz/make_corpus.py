@@ -440,11 +440,21 @@ def public_url():
     }
 
 
+def inspect():
+    return {
+        "cookie": b"GET\n/api/requests/12/request-body?x\n127.0.0.1:4040\nhttp://127.0.0.1:4040\ncookie\nsid=1; theme=dark; lone",
+        "replay": b"POST\n/api/requests/7/replay\nlocalhost:4040\nhttp://localhost:4040\nauthorization\nBearer abc",
+        "set-cookie": b"GET\n/page.js\nevil.test:4040\nhttp://evil.test\nset-cookie\nsid=1; Path=/",
+        "location": b"DELETE\n/api/clear\nLOCALHOST:4040\nnull\nlocation\n/cb?a=1&token=t&acc%65ss_token=u#code=3;sig=4?x",
+        "empty": b"HEAD\n/\n\n\nx-api-key\n",
+    }
+
+
 TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
     http_forward,
     http_forward_write, payloads, stream_payloads, stream_head_pull, message_unpack, browser_guard, cidr, daemon_options, driver_options,
-    driver_target, driver_handshake, api_route, public_url, gateway_session,
+    driver_target, driver_handshake, api_route, public_url, gateway_session, inspect,
 ]
 
 
