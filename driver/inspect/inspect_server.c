@@ -14,7 +14,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { BACKLOG = 32, FIELDS_BYTES = 1024, ACCEPT_PAUSE_S = 1, INPUT_MAX = 2 * HTTP_HEAD_MAX };
+enum {
+    BACKLOG = 32,
+    FIELDS_BYTES = 1024,
+    ACCEPT_PAUSE_S = 1,
+    INPUT_MAX = 2 * HTTP_HEAD_MAX,
+    LINGER_S = 2,
+    LINGER_BYTES_MAX = 1 << 20
+};
 
 struct client {
     LIST_ENTRY(client) entry;
@@ -23,8 +30,11 @@ struct client {
     struct http_reader *reader;
     struct evbuffer *body; /* of requests: nothing may come */
     struct inspect_listener listener;
-    bool listens; /* the answer is an event stream */
-    bool closes;  /* when what is queued has left */
+    bool listens;     /* the answer is an event stream */
+    bool closes;      /* when what is queued has left */
+    bool has_ended;   /* the peer sends no more */
+    bool lingers;     /* all is said; what still comes is dropped, so that no reset overtakes the answer */
+    size_t lingering; /* bytes dropped so */
 };
 
 struct inspect_server {
@@ -55,6 +65,19 @@ static void end_client(struct client *client)
     bufferevent_setcb(client->bev, NULL, NULL, NULL, NULL);
     bufferevent_disable(client->bev, EV_READ | EV_WRITE);
     loop_reap(client->server->loop, free_client, client);
+}
+
+/* What is queued has left. */
+static void close_client(struct client *client)
+{
+    const struct timeval patience = {.tv_sec = LINGER_S};
+    if (client->has_ended) {
+        end_client(client);
+        return;
+    }
+    client->lingers = true;
+    shutdown(bufferevent_getfd(client->bev), SHUT_WR);
+    bufferevent_set_timeouts(client->bev, &patience, NULL);
 }
 
 /* ---- answers ---- */
@@ -149,10 +172,23 @@ static void read_requests(struct client *client)
     } while (on_reader_event(client, event));
 }
 
+static void drop_input(struct client *client)
+{
+    struct evbuffer *in = bufferevent_get_input(client->bev);
+    client->lingering += evbuffer_get_length(in);
+    evbuffer_drain(in, evbuffer_get_length(in));
+    if (client->lingering > LINGER_BYTES_MAX)
+        end_client(client);
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
-    read_requests(arg);
+    struct client *client = arg;
+    if (client->lingers)
+        drop_input(client);
+    else
+        read_requests(client);
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
@@ -160,18 +196,25 @@ static void on_written(struct bufferevent *bev, void *arg)
     (void)bev;
     struct client *client = arg;
     if (client->closes)
-        end_client(client);
+        close_client(client);
     else if (client->listens)
         inspect_feed_stir(client->server->feed);
     else
         read_requests(client);
 }
 
+/* Whoever has ended his direction may still take his answer; of the event stream he would take no notice. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
-    (void)what;
-    end_client(arg);
+    struct client *client = arg;
+    bool is_end = (what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0;
+    if (!is_end || client->listens || evbuffer_get_length(output_of(client)) == 0) {
+        end_client(client);
+        return;
+    }
+    client->has_ended = true;
+    client->closes = true;
 }
 
 /* ---- connections ---- */

@@ -5,7 +5,7 @@ import { bytes, clock, duration, element, outcome } from "./elements.js";
 export class List {
   constructor(place, chosen) {
     this.place = place;
-    this.chosen = chosen; // called with the request's id
+    this.chosen = chosen; // called with the request's id; null: none is
     this.requests = new Map(); // id: the request, short
     this.rows = new Map(); // id: its row
     this.tunnels = new Set(); // their names: shown when there are several
@@ -31,6 +31,7 @@ export class List {
     this.requests.set(id, request);
     if (this.rows.has(id)) this.rows.get(id).replaceWith(row);
     else this.place.prepend(row);
+    if (id === this.selected && !this.rows.has(id)) row.scrollIntoView({ block: "nearest" });
     this.rows.set(id, row);
     this.tunnels.add(request.tunnel);
     this.place.classList.toggle("several", this.tunnels.size > 1);

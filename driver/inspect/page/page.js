@@ -20,7 +20,7 @@ const unanswered = () => toast("The tunnel does not answer");
 // What has an effect; the answer's JSON, or nothing when it was refused, which is told.
 async function act(path) {
   const answer = await fetch(path, { method: "POST", headers: { "x-inspect-token": token } });
-  const said = answer.status === 204 ? {} : await answer.json();
+  const said = JSON.parse((await answer.text()) || "{}");
   if (answer.ok) return said;
   toast(said.error);
   return null;
@@ -45,7 +45,7 @@ async function copy(shown) {
   }
 }
 
-const list = new List(at("list"), (id) => show(id));
+const list = new List(at("list"), (id) => (id === null ? detail.welcome() : show(id)));
 const detail = new Detail(at("detail"), {
   replay: (id) => replay(id).catch(unanswered),
   copy: (shown) => copy(shown).catch(unanswered),
@@ -85,10 +85,8 @@ function follow() {
     list.update(change);
     count();
     if (list.selected === null) return;
-    if (list.selected < change.oldest) {
-      list.select(null);
-      detail.welcome();
-    } else if (change.requests.some((request) => request.id === list.selected)) show(list.selected);
+    if (list.selected < change.oldest) list.select(null);
+    else if (change.requests.some((request) => request.id === list.selected)) show(list.selected);
   });
 }
 
@@ -113,6 +111,8 @@ const KEYS = {
   "/": () => at("filter").focus(),
 };
 
+// May be held down.
+const MOVES = new Set(["ArrowDown", "ArrowUp", "j", "k"]);
 // Scrolls, instead.
 const isReading = (target) => target.closest(".panel") !== null;
 const SCROLLS = new Set(["ArrowDown", "ArrowUp", "Home", "End"]);
@@ -121,6 +121,7 @@ document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, key)) return;
   if (target === at("filter") && key !== "ArrowDown" && key !== "ArrowUp") return;
+  if (event.repeat && !MOVES.has(key)) return;
   if (isReading(target) && SCROLLS.has(key)) return;
   event.preventDefault();
   KEYS[key]();
