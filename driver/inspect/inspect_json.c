@@ -7,7 +7,9 @@
 #include <jansson.h>
 
 enum {
-    SHORT_TARGET_MAX = 1024, /* bytes in the list; the detail has all */
+    /* bytes in the list, which is told again and again; the detail has all of the target */
+    SHORT_TARGET_MAX = 1024,
+    SHORT_TEXT_MAX = 128,
     TIME_BYTES = 40,
 };
 
@@ -56,10 +58,15 @@ static char *target_of(const struct inspect_view *view, const struct inspect_ent
     return target;
 }
 
+static void set_cut(json_t *object, const char *key, const char *text, size_t max)
+{
+    set(object, key, json_stringn(text, utf8_cut(span_of_string(text), max)));
+}
+
 static void set_target(json_t *object, const struct inspect_view *view, const struct inspect_entry *entry, size_t max)
 {
     char *target = target_of(view, entry);
-    set(object, "target", json_stringn(target, utf8_cut(span_of_string(target), max)));
+    set_cut(object, "target", target, max);
     free(target);
 }
 
@@ -70,8 +77,8 @@ static void set_short(json_t *object, const struct inspect_view *view, const str
     set_number(object, "id", entry->id);
     set_number(object, "revision", entry->revision);
     set(object, "replayOf", entry->replay_of != 0 ? json_integer((json_int_t)entry->replay_of) : json_null());
-    set(object, "tunnel", json_string(entry->tunnel));
-    set(object, "method", json_string(entry->open.method));
+    set_cut(object, "tunnel", entry->tunnel, SHORT_TEXT_MAX);
+    set_cut(object, "method", entry->open.method, SHORT_TEXT_MAX);
     set_target(object, view, entry, target_max);
     set(object, "status", entry->status != 0 ? json_integer(entry->status) : json_null());
     set(object, "state", json_string(STATES[entry->state]));
@@ -79,7 +86,10 @@ static void set_short(json_t *object, const struct inspect_view *view, const str
     set_ms(object, "durationMs", entry->started_us, entry->ended_us);
     set_number(object, "requestBytes", entry->request.total);
     set_number(object, "responseBytes", entry->answer.total);
-    set(object, "contentType", type != NULL ? json_string(type) : json_null());
+    if (type != NULL)
+        set_cut(object, "contentType", type, SHORT_TEXT_MAX);
+    else
+        set(object, "contentType", json_null());
 }
 
 static json_t *fields_json(const struct inspect_view *view, const struct field_list *fields)

@@ -238,6 +238,28 @@ static void secrets_are_in_the_json_only_when_asked_for(void **state)
     json_decref(detail);
 }
 
+static void a_list_is_short_whatever_was_sent(void **state)
+{
+    enum { LONG = 60000 };
+    struct fixture *fixture = *state;
+    const struct inspect_view view = {.store = fixture->store};
+    char *text = malloc(LONG + 1);
+    assert_non_null(text);
+    memset(text, '/', LONG);
+    text[LONG] = '\0';
+    struct response_head head = {.status = 200, .is_final = true};
+    add_field(&head.fields, "content-type", text);
+    inspect_store_answer(fixture->store, begin_with(fixture, text, text), &head, 1);
+    response_head_done(&head);
+    free(text);
+    char *list = inspect_json_list(&view, 0);
+    assert_true(strlen(list) < 2000);
+    free(list);
+    json_t *detail = read_json(inspect_json_entry(&view, inspect_store_find(fixture->store, 1), NULL));
+    assert_int_equal(json_string_length(json_object_get(detail, "target")), LONG);
+    json_decref(detail);
+}
+
 static void a_list_has_what_changed_since(void **state)
 {
     struct fixture *fixture = *state;
@@ -281,6 +303,7 @@ int main(void)
         STORE_TEST(what_is_said_of_one_that_is_gone_is_dropped),
         STORE_TEST(memory_is_bounded_whatever_passes),
         STORE_TEST(secrets_are_in_the_json_only_when_asked_for),
+        STORE_TEST(a_list_is_short_whatever_was_sent),
         STORE_TEST(a_list_has_what_changed_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

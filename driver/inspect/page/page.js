@@ -80,10 +80,12 @@ function follow() {
   events.addEventListener("error", () => link("gone"));
   events.addEventListener("requests", (event) => {
     const change = JSON.parse(event.data);
-    if (isFirst) list.reset();
+    const isAnew = isFirst;
     isFirst = false;
+    if (isAnew) list.reset();
     list.update(change);
     count();
+    if (isAnew && list.selected !== null && !list.requests.has(list.selected)) list.select(null);
     if (list.selected === null) return;
     if (list.selected < change.oldest) list.select(null);
     else if (change.requests.some((request) => request.id === list.selected)) show(list.selected);
