@@ -12,6 +12,7 @@
 
 #include "admin_http.h"
 #include "binding_registry.h"
+#include "heap.h"
 #include "metrics.h"
 #include "session_manager.h"
 #include "supervisor.h"
@@ -134,6 +135,7 @@ int main(int argc, char *argv[])
     struct options options;
     char error[ERROR_MAX];
     int status = EXIT_FAILURE;
+    heap_keep_freed();
     if (!open_standard_descriptors())
         return EXIT_FAILURE;
     switch (options_read(&options, argc, argv, environ, error, sizeof error)) {

@@ -31,6 +31,9 @@ _hoody_tunneld()
     *:--fd-budget) return 0 ;;
     *:--stream-window) return 0 ;;
     *:--session-window) return 0 ;;
+    *:--max-stream-window) return 0 ;;
+    *:--max-session-window) return 0 ;;
+    *:--window-budget) return 0 ;;
     *:--buffer-budget) return 0 ;;
     *:--ping-interval) return 0 ;;
     *:--pong-timeout) return 0 ;;
@@ -45,7 +48,7 @@ _hoody_tunneld()
     *:--log-format) words='text json' ;;
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
-        *) words='--listen --trusted-source --allow-origin --admin-host --auth-token-file --tls-cert --tls-key --public-url-pattern --expose-address --allow-privileged-expose --allow-privileged-pull --no-forwarded-headers --hello-timeout --max-pre-auth-connections --takeover-grace --max-sessions --max-binds-per-session --max-streams --max-connections-per-session --join-ticket-ttl --fd-budget --stream-window --session-window --buffer-budget --ping-interval --pong-timeout --idle-timeout --head-timeout --body-timeout --keepalive-timeout --response-timeout --drain-timeout --shards --no-syscall-filter --core-dumps --access-log --log-level --log-format --help --version' ;;
+        *) words='--listen --trusted-source --allow-origin --admin-host --auth-token-file --tls-cert --tls-key --public-url-pattern --expose-address --allow-privileged-expose --allow-privileged-pull --no-forwarded-headers --hello-timeout --max-pre-auth-connections --takeover-grace --max-sessions --max-binds-per-session --max-streams --max-connections-per-session --join-ticket-ttl --fd-budget --stream-window --session-window --max-stream-window --max-session-window --window-budget --buffer-budget --ping-interval --pong-timeout --idle-timeout --head-timeout --body-timeout --keepalive-timeout --response-timeout --drain-timeout --shards --no-syscall-filter --core-dumps --access-log --log-level --log-format --help --version' ;;
         esac
         ;;
     esac

@@ -1,5 +1,6 @@
 /* hoody-tunnel: the laptop side of the tunnel. */
 #include "admin/operator.h"
+#include "heap.h"
 #include "options.h"
 #include "tunnel_commands.h"
 
@@ -21,6 +22,7 @@ int main(int argc, char *argv[])
     struct options options = {0};
     char error[USAGE_ERROR_BYTES];
 
+    heap_keep_freed();
     if (!options_parse(argc, argv, getenv, &options, error)) {
         fprintf(stderr, "hoody-tunnel: %s\nTry: %s\n", error, options_help_hint(options.command));
         return EXIT_USAGE;

@@ -225,6 +225,22 @@ void driver_connection_mark_unflushed(struct driver_connection *connection)
     gateway_wake_turn_end(connection->gateway);
 }
 
+void driver_connection_measure(struct driver_connection *connection)
+{
+    if (connection->phase == DRIVER_LIVE && round_trip_want(&connection->round_trip, monotonic_ms()))
+        driver_connection_mark_unflushed(connection);
+}
+
+static void send_owed_ping(struct driver_connection *connection)
+{
+    uint8_t token[ROUND_TRIP_TOKEN_BYTES];
+    if (!connection->round_trip.is_owed || connection->phase != DRIVER_LIVE)
+        return;
+    round_trip_ask(&connection->round_trip, monotonic_ms(), token);
+    websocket_write_control(WEBSOCKET_SERVER, WEBSOCKET_PING, span_of(token, sizeof token),
+                            bufferevent_get_output(connection->socket));
+}
+
 static void answer_probe(struct driver_connection *connection);
 
 void driver_connection_flush(struct driver_connection *connection)
@@ -233,6 +249,7 @@ void driver_connection_flush(struct driver_connection *connection)
         tunnel_session_pump(connection->session, connection);
     frame_batch_seal(&connection->batch);
     barriers_flush(connection);
+    send_owed_ping(connection);
     answer_probe(connection);
     if (output_length(connection) > OUTPUT_FLOOD)
         bufferevent_disable(connection->socket, EV_READ);
@@ -592,6 +609,7 @@ static bool read_one(struct driver_connection *connection)
         return true;
     case WEBSOCKET_PONGED:
         connection->last_heard_ms = monotonic_ms();
+        round_trip_hear(&connection->round_trip, reader->control, reader->control_length, connection->last_heard_ms);
         barriers_passed(connection, reader->control, reader->control_length);
         return true;
     case WEBSOCKET_CLOSED:

@@ -6,6 +6,7 @@
 #include "frame_batch.h"
 #include "gateway.h"
 #include "message.h"
+#include "round_trip.h"
 #include "session_payloads.h"
 #include "stream_order.h"
 #include "websocket.h"
@@ -45,6 +46,7 @@ struct driver_connection {
     uint64_t data_received;         /* bytes of DATA payload */
     TAILQ_HEAD(, stream) ready; /* its streams that have something to send and credit of their own; they take turns */
     struct barriers barriers;
+    struct round_trip round_trip;
     uint64_t last_heard_ms;
     unsigned asks_waiting; /* of the session, when it is the primary: other actors owe an answer */
     bool joins;            /* it said JOIN */
@@ -80,6 +82,8 @@ void driver_connection_answered(struct driver_connection *primary);
 /* Nothing is waited for any more: the session is ending. */
 void driver_connection_read_on(struct driver_connection *primary);
 
+/* Much comes in on it: the round trip is measured now and then. */
+void driver_connection_measure(struct driver_connection *connection);
 /* Frames were added to the batch: send them at the turn's end. */
 void driver_connection_mark_unflushed(struct driver_connection *connection);
 void driver_connection_flush(struct driver_connection *connection);

@@ -14,6 +14,7 @@
 #include "mailbox.h"
 #include "options.h"
 #include "session_payloads.h"
+#include "window_growth.h"
 
 struct binding;
 struct driver_connection;
@@ -87,6 +88,7 @@ struct gateway_counts {
     struct histogram first_byte; /* to the answer's head */
     uint64_t connections_shed;   /* closed unheard, for lack of descriptors */
     uint64_t stalled_resets;     /* streams given up for the buffer budget */
+    uint64_t window_growth;      /* bytes that windows were ever granted more */
 };
 
 struct gateway {
@@ -119,6 +121,7 @@ struct gateway {
     TAILQ_HEAD(, stream) early_streams;
     struct event *early_sweep;
     uint64_t budgeted_bytes;                   /* of --buffer-budget in use */
+    struct window_budget window_budget;        /* --window-budget */
     TAILQ_HEAD(, driver_connection) unflushed; /* have frames to send at the turn's end */
     struct grave *graves;                      /* freed at the turn's end */
     size_t grave_count;

@@ -156,6 +156,8 @@ void gateway_metrics_report(struct gateway *gateway, const struct message_report
     metric_report_add(&samples, METRIC_connections_shed_total, "", (double)counts->connections_shed);
     metric_report_add(&samples, METRIC_stalled_buffer_bytes, "", (double)gateway->budgeted_bytes);
     metric_report_add(&samples, METRIC_stalled_resets_total, "", (double)counts->stalled_resets);
+    metric_report_add(&samples, METRIC_window_growth_bytes, "", (double)gateway->window_budget.used);
+    metric_report_add(&samples, METRIC_window_growth_bytes_total, "", (double)counts->window_growth);
     add_codes(&samples, counts);
     add_answers(&samples, counts);
     histogram_report(&counts->duration, METRIC_request_duration_seconds, &samples);

@@ -98,6 +98,7 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     send_window_init(&stream->send, session->stream_window);
     receive_window_init(&stream->receive, session->stream_window,
                         receive_window_threshold(session->stream_window, STREAM_REFILL_SHARE));
+    window_growth_init(&stream->growth, session->stream_window, (uint32_t)session->gateway->options->max_stream_window);
     stream_order_begin(stream);
     tunnel_session_add_stream(session, stream);
     return stream;
@@ -130,6 +131,7 @@ static void forget(struct stream *stream)
     uint64_t budgeted = stalled_streams_forget(stream);
     early_streams_forget(stream);
     leave_ready(stream);
+    window_growth_end(&stream->growth, &session->gateway->window_budget);
     tunnel_session_remove_stream(session, stream);
     tunnel_session_consumed(session, (uint32_t)(held - budgeted));
     gateway_bury(session->gateway, stream, bury_stream);
@@ -347,6 +349,22 @@ void stream_receive_end(struct stream *stream)
     stream->events->on_end(stream->visitor);
 }
 
+/* What the driver may send from now on, beside what it had: bytes given back, and what the window grows by. */
+static uint32_t grant_for(struct stream *stream, uint32_t consumed)
+{
+    struct gateway *gateway = stream->session->gateway;
+    struct driver_connection *connection = stream->connection;
+    uint32_t increment = receive_window_consume(&stream->receive, consumed);
+    if (stream->eof_received)
+        return 0;
+    if (increment > 0)
+        driver_connection_measure(connection);
+    uint32_t growth = window_growth_consumed(&stream->growth, &stream->receive, &gateway->window_budget, consumed,
+                                             monotonic_ms(), round_trip_ms(&connection->round_trip));
+    gateway->counts.window_growth += growth;
+    return increment + growth;
+}
+
 void stream_note_unsent(struct stream *stream, size_t unsent)
 {
     /* The framing towards the visitor counts as payload here, so credit may come a little late, never early; when all
@@ -358,8 +376,8 @@ void stream_note_unsent(struct stream *stream, size_t unsent)
     uint32_t newly = (uint32_t)(consumed - stream->consumed);
     stream->consumed = consumed;
     tunnel_session_consumed(stream->session, newly - stalled_streams_note_consumed(stream, newly));
-    uint32_t increment = receive_window_consume(&stream->receive, newly);
-    if (increment > 0 && !stream->eof_received) {
+    uint32_t increment = grant_for(stream, newly);
+    if (increment > 0) {
         frame_batch_add_window(batch_of(stream), wire_id(stream), increment);
         wake_connection(stream);
     }

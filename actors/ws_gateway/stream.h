@@ -49,8 +49,9 @@ struct stream {
     uint64_t sent;             /* DATA bytes to the driver */
     struct send_window send;
     struct receive_window receive;
-    uint64_t received; /* DATA bytes from the driver, but those held back for their order */
-    uint64_t consumed; /* of these, passed on or discarded */
+    struct window_growth growth; /* of `receive` */
+    uint64_t received;           /* DATA bytes from the driver, but those held back for their order */
+    uint64_t consumed;           /* of these, passed on or discarded */
 
     /* While received bytes wait for the visitor: see stalled_streams.h. */
     bool is_holding;

@@ -55,6 +55,8 @@ struct tunnel_session *tunnel_session_new(struct driver_connection *primary,
     send_window_init(&session->send, opened->session_window);
     receive_window_init(&session->receive, opened->session_window,
                         receive_window_threshold(opened->session_window, SESSION_REFILL_SHARE));
+    window_growth_init(&session->growth, opened->session_window,
+                       (uint32_t)session->gateway->options->max_session_window);
     TAILQ_INIT(&session->all);
     session->streams = id_table_new();
     session->scratch = evbuffer_new();
@@ -82,6 +84,7 @@ void tunnel_session_destroy(struct tunnel_session **p_session, uint16_t close_co
         if (session->connections[i])
             driver_connection_dismiss(session->connections[i], close_code, reason);
     event_del(session->grace);
+    window_growth_end(&session->growth, &session->gateway->window_budget);
     gateway_bury(session->gateway, session, bury_session);
 }
 
@@ -113,7 +116,16 @@ void tunnel_session_remove_stream(struct tunnel_session *session, struct stream 
 
 void tunnel_session_consumed(struct tunnel_session *session, uint32_t bytes)
 {
-    uint32_t increment = bytes > 0 ? receive_window_consume(&session->receive, bytes) : 0;
+    if (bytes == 0)
+        return;
+    struct gateway *gateway = session->gateway;
+    uint32_t increment = receive_window_consume(&session->receive, bytes);
+    if (increment > 0)
+        driver_connection_measure(session->primary);
+    uint32_t growth = window_growth_consumed(&session->growth, &session->receive, &gateway->window_budget, bytes,
+                                             monotonic_ms(), round_trip_ms(&session->primary->round_trip));
+    gateway->counts.window_growth += growth;
+    increment += growth;
     if (increment > 0) {
         frame_batch_add_window(&session->primary->batch, 0, increment);
         driver_connection_mark_unflushed(session->primary);

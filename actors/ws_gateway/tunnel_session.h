@@ -29,9 +29,10 @@ struct tunnel_session {
     uint32_t max_streams;
     struct send_window send;
     struct receive_window receive;
-    struct lost_credit lost;   /* of connections that our driver has not told us of */
-    uint32_t session_window;   /* bytes, both directions */
-    uint32_t granted_on_trust; /* bytes, to a driver that cannot tell us what was lost */
+    struct window_growth growth; /* of `receive` */
+    struct lost_credit lost;     /* of connections that our driver has not told us of */
+    uint32_t session_window;     /* bytes, both directions */
+    uint32_t granted_on_trust;   /* bytes, to a driver that cannot tell us what was lost */
 
     uint64_t next_stream_id;
     uint64_t streams_opened;

@@ -550,6 +550,7 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     struct gateway *gateway = &self->gateway;
     gateway->shard = start->shard;
     gateway->options = start->options;
+    gateway->window_budget.limit = start->options->window_budget;
     gateway->log = logger_of(start->log, actor_name(ACTOR_ws_gateway));
     gateway->accepting = true;
     gateway->spare_fd = listener_open_spare();

@@ -169,6 +169,7 @@ static bool read_websocket(struct tunnel_connection *connection)
                                     bufferevent_get_output(connection->bev));
         return true;
     case WEBSOCKET_PONGED:
+        outbox_hear_pong(&connection->outbox, reader->control, reader->control_length);
         return true;
     case WEBSOCKET_CLOSED:
         on_close_frame(connection);

@@ -4,6 +4,7 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <time.h>
 
 static void on_flush_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -54,6 +55,39 @@ struct frame_batch *outbox_control(struct outbox *outbox)
     return &outbox->batch;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    check(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void outbox_measure(struct outbox *outbox)
+{
+    if (!outbox->is_shut && round_trip_want(&outbox->round_trip, now_ms()))
+        schedule_flush(outbox);
+}
+
+void outbox_hear_pong(struct outbox *outbox, const uint8_t *payload, size_t length)
+{
+    round_trip_hear(&outbox->round_trip, payload, length, now_ms());
+}
+
+static void send_owed_ping(struct outbox *outbox)
+{
+    uint8_t token[ROUND_TRIP_TOKEN_BYTES];
+    if (!outbox->round_trip.is_owed)
+        return;
+    round_trip_ask(&outbox->round_trip, now_ms(), token);
+    websocket_write_control(WEBSOCKET_CLIENT, WEBSOCKET_PING, span_of(token, sizeof token), outbox->out);
+}
+
+uint32_t outbox_grow(struct outbox *outbox, struct window_growth *growth, struct receive_window *window,
+                     struct window_budget *budget, size_t consumed)
+{
+    return window_growth_consumed(growth, window, budget, consumed, now_ms(), round_trip_ms(&outbox->round_trip));
+}
+
 void outbox_sender_wait(struct outbox_sender *sender, struct outbox_queue *queue)
 {
     check(sender->waits_in == NULL);
@@ -92,6 +126,7 @@ void outbox_flush(struct outbox *outbox)
             outbox_add_sender(outbox, sender);
     }
     frame_batch_seal(&outbox->batch);
+    send_owed_ping(outbox);
 }
 
 void outbox_shut(struct outbox *outbox)

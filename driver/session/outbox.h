@@ -7,6 +7,8 @@
 
 #include "frame_batch.h"
 #include "loop.h"
+#include "round_trip.h"
+#include "window_growth.h"
 
 #include <sys/queue.h>
 
@@ -38,6 +40,7 @@ struct outbox {
     struct evbuffer *out;
     struct frame_batch batch;
     struct outbox_queue ready;
+    struct round_trip round_trip;
     struct event *flush_timer;
     bool is_shut;          /* nothing goes out any more */
     struct evbuffer *sink; /* where frames go then */
@@ -49,6 +52,14 @@ void outbox_done(struct outbox *outbox);
 
 /* For adding control frames, now; they go out at the end of this turn of the loop. */
 struct frame_batch *outbox_control(struct outbox *outbox);
+/* Much comes in on the connection: its round trip is measured now and then. */
+void outbox_measure(struct outbox *outbox);
+/* A WebSocket pong came. */
+void outbox_hear_pong(struct outbox *outbox, const uint8_t *payload, size_t length);
+/* What a receive window of this connection's streams grows by, now that so much of it was consumed. */
+uint32_t outbox_grow(struct outbox *outbox, struct window_growth *growth, struct receive_window *window,
+                     struct window_budget *budget, size_t consumed);
+
 /* The sender has something to send. Nothing changes when it waits already, wherever. */
 void outbox_add_sender(struct outbox *outbox, struct outbox_sender *sender);
 

@@ -16,12 +16,13 @@ struct stream {
     struct outbox *outbox; /* of the connection that carries it */
     struct send_window send;
     struct receive_window receive;
-    struct evbuffer *head;  /* STREAM_RESPONSE_HEAD that waits for its turn */
-    bool head_is_interim;   /* another will follow */
-    struct evbuffer *queue; /* DATA that waits for its turn or for credit */
-    size_t counted;         /* bytes of it that the table has counted */
-    bool is_choked;         /* the handler was told that there is no room */
-    bool ends;              /* EOF is due behind the queue */
+    struct window_growth growth; /* of `receive` */
+    struct evbuffer *head;       /* STREAM_RESPONSE_HEAD that waits for its turn */
+    bool head_is_interim;        /* another will follow */
+    struct evbuffer *queue;      /* DATA that waits for its turn or for credit */
+    size_t counted;              /* bytes of it that the table has counted */
+    bool is_choked;              /* the handler was told that there is no room */
+    bool ends;                   /* EOF is due behind the queue */
     bool end_sent;
     bool refuses_more; /* RESET is due behind EOF */
     bool end_received;
@@ -52,6 +53,7 @@ struct stream *stream_new(struct stream_table *table, struct outbox *outbox, uin
     stream->outbox = outbox;
     send_window_init(&stream->send, window_bytes);
     receive_window_init(&stream->receive, window_bytes, window_bytes / 4);
+    window_growth_init(&stream->growth, window_bytes, STREAM_WINDOW_MAX);
     stream->head = evbuffer_new();
     stream->queue = evbuffer_new();
     check(stream->head != NULL && stream->queue != NULL);
@@ -81,6 +83,7 @@ static void leave(struct stream *stream)
     stream->is_gone = true;
     outbox_sender_leave(&stream->sender);
     count_queue(stream, 0);
+    window_growth_end(&stream->growth, &stream->table->window_budget);
     stream_table_remove(stream->table, &stream->link);
     stream_table_consumed(stream->table, (size_t)receive_window_held(&stream->receive));
     loop_reap(stream->table->loop, free_stream, stream);
@@ -296,6 +299,11 @@ void stream_consumed(struct stream *stream, size_t bytes)
     if (stream->is_gone || bytes == 0)
         return;
     uint32_t increment = receive_window_consume(&stream->receive, (uint32_t)bytes);
+    if (increment > 0)
+        outbox_measure(stream->outbox);
+    if (!stream->end_received)
+        increment +=
+            outbox_grow(stream->outbox, &stream->growth, &stream->receive, &stream->table->window_budget, bytes);
     if (increment > 0 && !stream->end_received)
         frame_batch_add_window(outbox_control(stream->outbox), stream->link.id, increment);
     stream_table_consumed(stream->table, bytes);

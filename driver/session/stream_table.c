@@ -13,6 +13,8 @@ void stream_table_init(struct stream_table *table, struct loop *loop, struct out
         .loop = loop, .outbox = outbox, .stream_window = stream_window, .max_streams = max_streams};
     send_window_init(&table->send, session_window);
     receive_window_init(&table->receive, session_window, session_window / SESSION_GRANT_SHARE);
+    window_growth_init(&table->growth, session_window, SESSION_WINDOW_MAX);
+    table->window_budget.limit = WINDOW_BUDGET;
     for (size_t i = 0; i < STREAM_BUCKETS; i++)
         LIST_INIT(&table->buckets[i]);
     TAILQ_INIT(&table->starved);
@@ -81,6 +83,7 @@ static void feed_starved(struct stream_table *table)
 void stream_table_consumed(struct stream_table *table, size_t bytes)
 {
     uint32_t increment = receive_window_consume(&table->receive, (uint32_t)bytes);
+    increment += outbox_grow(table->outbox, &table->growth, &table->receive, &table->window_budget, bytes);
     if (increment > 0)
         frame_batch_add_window(outbox_control(table->outbox), 0, increment);
 }

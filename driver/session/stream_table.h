@@ -7,11 +7,15 @@
 #include "outbox.h"
 #include "stream.h"
 #include "tunnel_frame.h"
+#include "window_growth.h"
 
 #include <sys/queue.h>
 
 enum {
     STREAM_BUCKETS = 256,
+    STREAM_WINDOW_MAX = 16777216,      /* bytes: what a stream's window towards us may grow to on a fast long link, */
+    SESSION_WINDOW_MAX = 67108864,     /* and the session's, */
+    WINDOW_BUDGET = 134217728,         /* and all of them by, together */
     STREAM_TABLE_QUEUE_MARK = 8388608, /* bytes that wait in all streams: from here on each may hold little */
 };
 
@@ -27,6 +31,8 @@ struct stream_table {
     struct outbox *outbox; /* of the primary: session WINDOWs */
     struct send_window send;
     struct receive_window receive;
+    struct window_growth growth; /* of `receive` */
+    struct window_budget window_budget;
     uint32_t stream_window;
     uint32_t max_streams;
     uint32_t count;

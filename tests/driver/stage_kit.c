@@ -88,6 +88,8 @@ static void on_kit_read(struct bufferevent *bev, void *arg)
                     shutdown(bufferevent_getfd(bev), SHUT_RDWR);
                 break;
             }
+            if (event == WEBSOCKET_PINGED)
+                continue; /* no pong, no round trip: windows stay as they are, whatever the machine's load */
             assert_int_equal(event, WEBSOCKET_MESSAGE);
             keep_frames(kit, message);
         }
