@@ -1,9 +1,12 @@
 #include "loop.h"
 
 #include "check.h"
+#include "http_reader.h"
+#include "prompt_socket.h"
 
 #include <event2/event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -14,7 +17,12 @@ struct doomed {
 
 struct loop {
     struct event_base *base;
-    struct event *reap_timer;
+    struct event *turn_end;
+    bool turn_is_ending; /* what turns up meanwhile waits for the next one */
+    struct write_queue writes;
+    struct http_reader_pool heads;
+    struct loop_tasks tasks;
+    struct loop_tasks running;
     struct doomed *doomed;
     size_t count;
     size_t capacity;
@@ -30,11 +38,40 @@ static void reap_all(struct loop *loop)
     loop->count = 0;
 }
 
-static void on_reap_timer(evutil_socket_t fd, short what, void *arg)
+static void run_tasks(struct loop *loop)
+{
+    struct loop_task *task;
+    TAILQ_CONCAT(&loop->running, &loop->tasks, entry);
+    TAILQ_FOREACH(task, &loop->running, entry)
+    task->waits_in = &loop->running;
+    while ((task = TAILQ_FIRST(&loop->running)) != NULL) {
+        loop_cancel(task);
+        task->run(task->owner);
+    }
+}
+
+/* Behind the callbacks that this turn has found. */
+static void wake_turn_end(void *owner)
+{
+    struct loop *loop = owner;
+    if (!loop->turn_is_ending && !evtimer_pending(loop->turn_end, NULL))
+        event_active(loop->turn_end, EV_TIMEOUT, 0);
+}
+
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    reap_all(arg);
+    struct loop *loop = arg;
+    loop->turn_is_ending = true;
+    write_queue_run(&loop->writes); /* requests to local services, whose credit goes out with the tasks */
+    run_tasks(loop);
+    write_queue_run(&loop->writes);
+    reap_all(loop);
+    loop->turn_is_ending = false;
+    const struct timeval at_once = {0};
+    if (!TAILQ_EMPTY(&loop->tasks) || !write_queue_is_empty(&loop->writes))
+        check(evtimer_add(loop->turn_end, &at_once) == 0); /* when all sockets were looked at again */
 }
 
 struct loop *loop_new(void)
@@ -43,9 +80,12 @@ struct loop *loop_new(void)
     check(loop != NULL);
     signal(SIGPIPE, SIG_IGN); /* bufferevents write without MSG_NOSIGNAL */
     loop->base = event_base_new();
+    TAILQ_INIT(&loop->tasks);
+    TAILQ_INIT(&loop->running);
+    write_queue_init(&loop->writes, wake_turn_end, loop);
     if (loop->base != NULL)
-        loop->reap_timer = evtimer_new(loop->base, on_reap_timer, loop);
-    if (loop->reap_timer == NULL)
+        loop->turn_end = evtimer_new(loop->base, on_turn_end, loop);
+    if (loop->turn_end == NULL)
         loop_destroy(&loop);
     return loop;
 }
@@ -57,10 +97,11 @@ void loop_destroy(struct loop **p_loop)
     if (loop == NULL)
         return;
     reap_all(loop);
-    if (loop->reap_timer != NULL)
-        event_free(loop->reap_timer);
+    if (loop->turn_end != NULL)
+        event_free(loop->turn_end);
     if (loop->base != NULL)
         event_base_free(loop->base);
+    http_reader_pool_done(&loop->heads);
     free(loop->doomed);
     free(loop);
 }
@@ -80,9 +121,33 @@ void loop_reap(struct loop *loop, void (*destroy)(void *object), void *object)
         loop->capacity = capacity;
     }
     loop->doomed[loop->count++] = (struct doomed){.destroy = destroy, .object = object};
-    /* A timer, not event_active: that one would run in this same turn, before the callbacks have returned. */
-    const struct timeval at_once = {0};
-    check(evtimer_add(loop->reap_timer, &at_once) == 0);
+    wake_turn_end(loop);
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task)
+{
+    if (task->waits_in != NULL)
+        return;
+    task->waits_in = &loop->tasks;
+    TAILQ_INSERT_TAIL(task->waits_in, task, entry);
+    wake_turn_end(loop);
+}
+
+void loop_cancel(struct loop_task *task)
+{
+    if (task->waits_in != NULL)
+        TAILQ_REMOVE(task->waits_in, task, entry);
+    task->waits_in = NULL;
+}
+
+struct write_queue *loop_writes(struct loop *loop)
+{
+    return &loop->writes;
+}
+
+struct http_reader_pool *loop_heads(struct loop *loop)
+{
+    return &loop->heads;
 }
 
 void loop_run(struct loop *loop)

@@ -22,9 +22,9 @@ struct judge {
 
     /* The head as llhttp gets to see it. Left out are repeated Content-Length lines, which it and many services refuse
      * even when equal (RFC 9110 section 8.6), and white space behind the values of framing, where it knows no tab. */
-    struct span pieces[HTTP_FIELDS_MAX + 1];
     size_t piece_count;
-    size_t pieced; /* bytes of the head already in pieces, or left out */
+    size_t pieced;                           /* bytes of the head already in pieces, or left out */
+    struct span pieces[HTTP_FIELDS_MAX + 1]; /* last: what is beyond the count is never set */
 };
 
 static bool refuse(struct judge *judge, uint16_t status, const char *text)
@@ -290,14 +290,17 @@ bool http_head_judge(const struct http_head_scan *scan, struct span bytes, bool 
                      struct http_head *ret_head, struct http_error *ret_error)
 {
     check(bytes.length == scan->field.at);
-    *ret_head = (struct http_head){
-        .method = place_span(bytes, scan->method),
-        .target = place_span(bytes, scan->target),
-        .status = scan->status,
-        .reason = place_span(bytes, scan->reason),
-        .version_minor = scan->version_minor,
-    };
-    struct judge judge = {.scan = scan, .bytes = bytes, .head = ret_head};
+    memset(ret_head, 0, offsetof(struct http_head, fields));
+    ret_head->method = place_span(bytes, scan->method);
+    ret_head->target = place_span(bytes, scan->target);
+    ret_head->status = scan->status;
+    ret_head->reason = place_span(bytes, scan->reason);
+    ret_head->version_minor = scan->version_minor;
+    struct judge judge;
+    memset(&judge, 0, offsetof(struct judge, pieces));
+    judge.scan = scan;
+    judge.bytes = bytes;
+    judge.head = ret_head;
     if (!judge_head(&judge, answers_head)) {
         *ret_error = judge.error;
         return false;

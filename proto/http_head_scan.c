@@ -7,7 +7,9 @@ static const char version_prefix[] = "HTTP/1.";
 
 void http_head_scan_init(struct http_head_scan *scan, enum http_reader_kind kind)
 {
-    *scan = (struct http_head_scan){.kind = kind, .state = kind == HTTP_REQUESTS ? HEAD_METHOD : HEAD_VERSION};
+    memset(scan, 0, offsetof(struct http_head_scan, names));
+    scan->kind = kind;
+    scan->state = kind == HTTP_REQUESTS ? HEAD_METHOD : HEAD_VERSION;
 }
 
 static enum http_head_verdict head_bad(uint16_t status, const char *text, struct http_error *ret_error)

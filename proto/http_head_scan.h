@@ -28,9 +28,9 @@ struct http_head_scan {
     struct http_place target;
     struct http_place reason;
     struct http_field_scan field; /* its `at` counts the whole head */
-    struct http_place names[HTTP_FIELDS_MAX];
-    struct http_place values[HTTP_FIELDS_MAX];
     size_t field_count;
+    struct http_place names[HTTP_FIELDS_MAX]; /* last: what is beyond the count is never set */
+    struct http_place values[HTTP_FIELDS_MAX];
 };
 
 enum http_head_verdict {

@@ -22,7 +22,7 @@ enum reader_state {
 };
 
 /* Only while in a message: an idle reader is small. */
-struct message {
+struct http_message {
     struct http_head head;
     bool has_head; /* `head` is filled */
     struct http_head_scan scan;
@@ -36,7 +36,8 @@ struct http_reader {
     enum reader_state state;
     bool answers_head;
     uint8_t empty_lines;
-    struct message *message;
+    struct http_reader_pool *pool; /* NULL: none */
+    struct http_message *message;
     uint64_t remaining; /* READ_LENGTH */
     struct http_chunk_scan chunks;
     struct http_error error;
@@ -51,19 +52,57 @@ struct http_reader *http_reader_new(enum http_reader_kind kind)
     return reader;
 }
 
-static void message_destroy(struct message **p_message)
+void http_reader_share(struct http_reader *reader, struct http_reader_pool *pool)
 {
-    if (*p_message != NULL) {
-        free((*p_message)->bytes);
-        free(*p_message);
-        *p_message = NULL;
+    reader->pool = pool;
+}
+
+static void message_free(struct http_message *message)
+{
+    if (message != NULL) {
+        free(message->bytes);
+        free(message);
+    }
+}
+
+void http_reader_pool_done(struct http_reader_pool *pool)
+{
+    message_free(pool->spare);
+    pool->spare = NULL;
+}
+
+/* Not filled: what is not set beforehand is set with the head. NULL: out of memory. */
+static struct http_message *message_take(struct http_reader_pool *pool)
+{
+    struct http_message *message = pool != NULL ? pool->spare : NULL;
+    if (message != NULL) {
+        pool->spare = NULL;
+        return message;
+    }
+    message = malloc(sizeof *message);
+    if (message != NULL) {
+        message->bytes = NULL;
+        message->capacity = 0;
+    }
+    return message;
+}
+
+static void message_end(struct http_reader *reader)
+{
+    struct http_message *message = reader->message;
+    reader->message = NULL;
+    if (message != NULL && reader->pool != NULL && reader->pool->spare == NULL &&
+        message->capacity <= HEAD_BYTES_FIRST) {
+        reader->pool->spare = message;
+    } else {
+        message_free(message);
     }
 }
 
 void http_reader_destroy(struct http_reader **p_reader)
 {
     if (*p_reader != NULL) {
-        message_destroy(&(*p_reader)->message);
+        message_end(*p_reader);
         free(*p_reader);
         *p_reader = NULL;
     }
@@ -86,7 +125,7 @@ static enum http_event reader_out_of_memory(struct http_reader *reader)
 
 static enum http_event reader_end(struct http_reader *reader)
 {
-    message_destroy(&reader->message);
+    message_end(reader);
     reader->empty_lines = 0;
     reader->state = READ_START;
     return HTTP_END;
@@ -100,7 +139,7 @@ static struct span front_of(struct evbuffer *in)
     return span_of(piece.iov_base, piece.iov_len);
 }
 
-static bool message_keep(struct message *message, struct span bytes)
+static bool message_keep(struct http_message *message, struct span bytes)
 {
     size_t capacity = message->capacity == 0 ? HEAD_BYTES_FIRST : message->capacity;
     while (capacity - message->length < bytes.length) {
@@ -121,7 +160,7 @@ static bool message_keep(struct message *message, struct span bytes)
 
 static enum http_event head_done(struct http_reader *reader)
 {
-    struct message *message = reader->message;
+    struct http_message *message = reader->message;
     struct http_error error;
 
     if (!http_head_judge(&message->scan, span_of(message->bytes, message->length), reader->answers_head, &message->head,
@@ -153,7 +192,7 @@ static enum http_event head_done(struct http_reader *reader)
 
 static enum http_event read_head(struct http_reader *reader, struct evbuffer *in)
 {
-    struct message *message = reader->message;
+    struct http_message *message = reader->message;
 
     while (evbuffer_get_length(in) > 0) {
         const struct span front = front_of(in);
@@ -194,10 +233,12 @@ static enum http_event read_start(struct http_reader *reader, struct evbuffer *i
     if (evbuffer_get_length(in) == 0) {
         return HTTP_MORE;
     }
-    reader->message = calloc(1, sizeof *reader->message);
+    reader->message = message_take(reader->pool);
     if (reader->message == NULL) {
         return reader_out_of_memory(reader);
     }
+    reader->message->has_head = false;
+    reader->message->length = 0;
     http_head_scan_init(&reader->message->scan, reader->kind);
     reader->state = READ_HEAD;
     return read_head(reader, in);

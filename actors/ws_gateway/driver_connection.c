@@ -41,6 +41,7 @@ static void read_messages(struct driver_connection *connection);
 static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
 static void on_deadline(evutil_socket_t fd, short what, void *arg);
+static void on_probe(evutil_socket_t fd, short what, void *arg);
 
 struct revocation {
     char *payload;
@@ -71,6 +72,8 @@ static void bury_connection(void *object)
         evbuffer_free(connection->message);
     if (connection->deadline)
         event_free(connection->deadline);
+    if (connection->probe)
+        event_free(connection->probe);
     struct revocation *revocation = NULL;
     while ((revocation = take_revocation(connection)))
         revocation_destroy(revocation);
@@ -84,6 +87,8 @@ static bool connection_init(struct driver_connection *connection, struct buffere
            frame_batch_init(&connection->batch, WEBSOCKET_SERVER, bufferevent_get_output(socket)) &&
            (connection->message = evbuffer_new()) &&
            (connection->deadline = evtimer_new(connection->gateway->loop, on_deadline, connection)) &&
+           (connection->probe = evtimer_new(connection->gateway->loop, on_probe, connection)) &&
+           prompt_socket_begin(&connection->prompt, &connection->gateway->writes, socket) &&
            (connection->bearer = strndup(bearer.length > 0 ? (const char *)bearer.data : "", bearer.length));
 }
 
@@ -110,8 +115,10 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
     if (!connection || !connection_init(connection, *p_socket, bearer)) {
         log_warn(&gateway->log, "driver-refused", log_peer(peer),
                  log_reason(connection ? "out of memory" : "too many connections without HELLO"));
-        if (connection)
+        if (connection) {
+            prompt_socket_end(&connection->prompt);
             bury_connection(connection);
+        }
         tcp_socket_linger(gateway, p_socket, GOODBYE_LINGER_MS);
         return;
     }
@@ -129,7 +136,7 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
     bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
     bufferevent_set_timeouts(connection->socket, NULL, NULL);
     bufferevent_setwatermark(connection->socket, EV_WRITE, OUTPUT_LOW, 0);
-    bufferevent_enable(connection->socket, EV_READ | EV_WRITE);
+    bufferevent_enable(connection->socket, EV_READ);
     set_deadline(connection, gateway->options->hello_timeout);
     read_messages(connection); /* the HELLO may have come with the upgrade */
 }
@@ -188,6 +195,7 @@ static void forget(struct driver_connection *connection)
         TAILQ_REMOVE(&gateway->unflushed, connection, unflushed_link);
     connection->is_unflushed = false;
     event_del(connection->deadline);
+    event_del(connection->probe);
     id_table_remove(gateway->drivers, connection->id);
     gateway_bury(gateway, connection, bury_connection);
 }
@@ -197,6 +205,7 @@ static void drop(struct driver_connection *connection, uint16_t close_code)
     if (connection->phase == DRIVER_GONE)
         return;
     detach(connection, close_code, DRIVER_ENDED_BY_PEER);
+    prompt_socket_end(&connection->prompt);
     tcp_socket_close(&connection->socket);
     forget(connection);
 }
@@ -210,6 +219,7 @@ void driver_connection_drop(struct driver_connection *connection)
 static void let_go(struct driver_connection *connection)
 {
     bufferevent_setcb(connection->socket, NULL, NULL, NULL, NULL);
+    prompt_socket_end(&connection->prompt);
     tcp_socket_linger(connection->gateway, &connection->socket, GOODBYE_LINGER_MS);
     forget(connection);
 }
@@ -241,8 +251,6 @@ static void send_owed_ping(struct driver_connection *connection)
                             bufferevent_get_output(connection->socket));
 }
 
-static void answer_probe(struct driver_connection *connection);
-
 void driver_connection_flush(struct driver_connection *connection)
 {
     if (connection->session)
@@ -250,7 +258,6 @@ void driver_connection_flush(struct driver_connection *connection)
     frame_batch_seal(&connection->batch);
     barriers_flush(connection);
     send_owed_ping(connection);
-    answer_probe(connection);
     if (output_length(connection) > OUTPUT_FLOOD)
         bufferevent_disable(connection->socket, EV_READ);
 }
@@ -319,18 +326,20 @@ void driver_connection_probe(struct driver_connection *connection)
     uint8_t token[PING_TOKEN_BYTES];
     memcpy(token, &now, sizeof token);
     frame_batch_add(&connection->batch, FRAME_PING, 0, span_of(token, sizeof token));
-    connection->owes_probe = true;
     driver_connection_mark_unflushed(connection);
+    event_add(connection->probe, &(struct timeval){0});
 }
 
-/* At the turn's end, when all that had come before was read: after a freeze of this process, PONGs wait in the socket,
- * and the clock alone would call their sender dead. */
-static void answer_probe(struct driver_connection *connection)
+/* When the loop has looked at all sockets once more: after a freeze of this process, PONGs wait in the socket, and the
+ * clock alone would call their sender dead. */
+static void on_probe(evutil_socket_t fd, short what, void *arg)
 {
+    (void)fd;
+    (void)what;
+    const struct driver_connection *connection = arg;
     struct gateway *gateway = connection->gateway;
-    if (!connection->owes_probe || connection->phase != DRIVER_LIVE)
+    if (connection->phase != DRIVER_LIVE)
         return;
-    connection->owes_probe = false;
     mailbox_send(gateway->mailbox,
                  MESSAGE_OF(connection_probed, .shard = gateway->shard, .connection = {connection->id},
                             .silence_ms = monotonic_ms() - connection->last_heard_ms,

@@ -32,6 +32,7 @@ struct driver_connection {
     struct gateway *gateway;
     uint64_t id;
     struct bufferevent *socket;
+    struct prompt_socket prompt;
     enum driver_phase phase;
     enum subprotocol subprotocol;
     char peer[ADDRESS_TEXT_MAX];
@@ -52,7 +53,7 @@ struct driver_connection {
     bool joins;            /* it said JOIN */
     bool is_known;         /* the session-manager was told of it, and awaits connection_closed or secondary_closed */
     bool has_permit;
-    bool owes_probe; /* probe_connection came: answered at the turn's end */
+    struct event *probe; /* probe_connection is answered: see driver_connection_probe */
     bool is_unflushed;
     TAILQ_ENTRY(driver_connection) unflushed_link;
     STAILQ_HEAD(, revocation) revocations; /* BIND_REVOKED that wait for HELLO_OK */

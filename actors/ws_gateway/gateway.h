@@ -9,10 +9,12 @@
 #include "actor.h"
 #include "cidr.h"
 #include "histogram.h"
+#include "http_reader.h"
 #include "ids.h"
 #include "log.h"
 #include "mailbox.h"
 #include "options.h"
+#include "prompt_socket.h"
 #include "session_payloads.h"
 #include "window_growth.h"
 
@@ -68,6 +70,24 @@ struct gateway_traffic {
     uint64_t bytes_to_visitors;
     uint64_t frames_to_drivers;
     uint64_t frames_to_visitors;
+};
+
+/* What a visitor is waited for. All deadlines of one kind are equally long: each kind has a list, in the order in which
+ * they are over, and one timer. */
+enum visitor_deadline {
+    DEADLINE_NONE,
+    DEADLINE_FIRST_HEAD,  /* nothing has come since it connected: closed */
+    DEADLINE_HEAD,        /* a head has begun: 408 */
+    DEADLINE_KEEPALIVE,   /* nothing has begun: closed */
+    DEADLINE_BODY,        /* progress of the request's body: 408 */
+    DEADLINE_RESPONSE,    /* the driver's head, or that it takes more of the body: 504 */
+    DEADLINE_HALF_CLOSED, /* an upgraded visitor has closed its side and nothing moves: the kit ends it */
+    DEADLINE_KINDS,
+};
+
+struct deadline_list {
+    TAILQ_HEAD(, visitor) visitors;
+    struct event *timer;
 };
 
 struct gateway_counts {
@@ -126,7 +146,12 @@ struct gateway {
     struct grave *graves;                      /* freed at the turn's end */
     size_t grave_count;
     size_t grave_capacity;
+    struct deadline_list deadlines[DEADLINE_KINDS];
+    struct evbuffer *dropped;      /* where bodies go that nobody wants */
+    struct http_reader_pool heads; /* of visitors' requests */
+    struct write_queue writes;     /* plain sockets whose output has grown, written at the turn's end */
     struct event *turn_end;
+    bool turn_is_ending; /* what is marked meanwhile is seen to by the next one */
 
     struct gateway_counts counts;
 };
@@ -134,7 +159,7 @@ struct gateway {
 /* Frees `object` with bury(object) at the end of this turn of the loop: nothing is freed inside its own callback chain.
  */
 void gateway_bury(struct gateway *gateway, void *object, void (*bury)(void *object));
-/* Makes sure that the turn's end is handled: driver connections flushed, graves emptied. */
+/* Makes sure that this turn's end is handled: driver connections flushed, sockets written, graves emptied. */
 void gateway_wake_turn_end(struct gateway *gateway);
 
 struct connection_id gateway_next_connection_id(struct gateway *gateway);

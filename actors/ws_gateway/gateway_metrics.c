@@ -68,7 +68,7 @@ static void add_held(const struct tunnel_session *session, uint64_t now_ms, stru
     held->session_blocked_ms += since(session->blocked_since_ms, now_ms);
     TAILQ_FOREACH(stream, &session->all, session_link)
     {
-        held->to_driver_bytes += evbuffer_get_length(stream->outgoing);
+        held->to_driver_bytes += stream_waiting(stream);
         held->to_visitor_bytes += stream->received - stream->consumed;
         held->stream_blocked_ms += since(stream->blocked_since_ms, now_ms);
     }

@@ -9,6 +9,7 @@
 #include "binding.h"
 #include "buffer_move.h"
 #include "bulk_read.h"
+#include "check.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 
@@ -37,6 +38,7 @@ static bool is_gone(const struct pull_visitor *visitor)
 static void bury_visitor(void *object)
 {
     struct pull_visitor *visitor = object;
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_close(&visitor->socket);
     if (visitor->half_closed)
         event_free(visitor->half_closed);
@@ -67,12 +69,18 @@ static void write_refusal(const struct binding *binding, const struct sockaddr *
 
 static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg);
 
+static void stop_waiting(struct pull_visitor *visitor)
+{
+    if (visitor->half_closed)
+        event_del(visitor->half_closed);
+}
+
 /* The stream is over; what becomes of the socket is the caller's. */
 static void forget(struct pull_visitor *visitor, const char *reason)
 {
     write_record(visitor, reason);
     paused_sockets_remove(visitor->gateway, &visitor->paused);
-    event_del(visitor->half_closed);
+    stop_waiting(visitor);
     gateway_give_permit(visitor->gateway);
     binding_remove_pull_visitor(visitor->binding, visitor);
     gateway_bury(visitor->gateway, visitor, bury_visitor);
@@ -82,6 +90,7 @@ static void forget(struct pull_visitor *visitor, const char *reason)
 static void abort_visitor(struct pull_visitor *visitor, const char *reason)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, reason);
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_abort(&visitor->socket);
     forget(visitor, reason);
 }
@@ -90,6 +99,7 @@ static void abort_visitor(struct pull_visitor *visitor, const char *reason)
 static void close_visitor(struct pull_visitor *visitor, const char *reason)
 {
     evbuffer_remove_cb(output_of(visitor), on_output_changed, visitor);
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_linger(visitor->gateway, &visitor->socket, LAST_BYTES_LINGER_MS);
     forget(visitor, reason);
 }
@@ -102,12 +112,17 @@ void pull_visitor_evict(struct pull_visitor *visitor, bool may_end)
 
 /* ---- ends ---- */
 
+static void on_half_closed_idle(evutil_socket_t fd, short what, void *arg);
+
 static void wait_while_half_closed(struct pull_visitor *visitor)
 {
     if (!visitor->stream || !visitor->stream->eof_sent || visitor->answer_ended ||
         visitor->stream->session->driver != DRIVER_KIND_OLD)
         return;
     struct timeval idle = gateway_timeval(HALF_CLOSED_MS);
+    if (!visitor->half_closed)
+        visitor->half_closed = evtimer_new(visitor->gateway->loop, on_half_closed_idle, visitor);
+    check(visitor->half_closed);
     event_add(visitor->half_closed, &idle);
 }
 
@@ -135,6 +150,7 @@ static void settle(struct pull_visitor *visitor)
     if (!visitor->stream->eof_sent)
         return;
     stream_finish(&visitor->stream);
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_close(&visitor->socket);
     forget(visitor, "complete");
 }
@@ -148,17 +164,17 @@ static void read_on(struct pull_visitor *visitor)
     size_t room = stream_outgoing_room(stream);
     size_t moved = evbuffer_get_length(in) < room ? evbuffer_get_length(in) : room;
     if (moved > 0) {
-        buffer_move(in, stream->outgoing, moved);
+        buffer_move(in, stream_outgoing(stream), moved);
         visitor->received_bytes += moved;
         stream_wake(stream);
     }
     if (visitor->input_ended && evbuffer_get_length(in) == 0 && !stream->input_ended)
         stream_end_input(stream);
     if (!visitor->input_ended && stream_outgoing_room(stream) > 0) {
-        bufferevent_enable(visitor->socket, EV_READ);
+        prompt_socket_read(&visitor->prompt, true);
         paused_sockets_remove(visitor->gateway, &visitor->paused);
     } else { /* also behind its FIN, where libevent reads no more: it may still be reset */
-        bufferevent_disable(visitor->socket, EV_READ);
+        prompt_socket_read(&visitor->prompt, false);
         paused_sockets_add(visitor->gateway, &visitor->paused);
     }
 }
@@ -222,7 +238,7 @@ static void on_end(void *arg)
 {
     struct pull_visitor *visitor = arg;
     visitor->answer_ended = true;
-    event_del(visitor->half_closed);
+    stop_waiting(visitor);
     settle(visitor);
 }
 
@@ -298,9 +314,9 @@ static bool visitor_init(struct pull_visitor *visitor, evutil_socket_t fd)
     visitor->socket = tcp_socket_new(gateway->loop, fd);
     visitor->paused = (struct paused_socket){
         .half_closes = true, .socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
-    return visitor->socket && (visitor->half_closed = evtimer_new(gateway->loop, on_half_closed_idle, visitor)) &&
-           evbuffer_add_cb(output_of(visitor), on_output_changed, visitor) &&
-           bufferevent_enable(visitor->socket, EV_READ | EV_WRITE) == 0;
+    return visitor->socket && evbuffer_add_cb(output_of(visitor), on_output_changed, visitor) &&
+           prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket) &&
+           prompt_socket_read(&visitor->prompt, true);
 }
 
 void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)

@@ -17,12 +17,13 @@ struct pull_visitor {
     struct gateway *gateway;
     struct binding *binding;
     struct bufferevent *socket;
+    struct prompt_socket prompt;
     struct stream *stream;
     char peer[ADDRESS_TEXT_MAX];
-    bool input_ended;  /* the visitor's FIN came */
-    bool answer_ended; /* the driver's EOF came */
-    bool output_ended; /* our FIN is out */
-    struct event *half_closed;
+    bool input_ended;          /* the visitor's FIN came */
+    bool answer_ended;         /* the driver's EOF came */
+    bool output_ended;         /* our FIN is out */
+    struct event *half_closed; /* NULL: never waited for so */
     struct paused_socket paused;
 
     /* For the access log. */

@@ -80,10 +80,6 @@ struct stream *stream_new(struct tunnel_session *session, struct evbuffer **p_op
     struct driver_connection *connection = tunnel_session_next_connection(session);
     if (!refuses_streams(session, connection, &refusal))
         stream = calloc(1, sizeof *stream);
-    if (stream && !(stream->outgoing = evbuffer_new())) {
-        free(stream);
-        stream = NULL;
-    }
     if (!stream) {
         evbuffer_free(open_payload);
         session->gateway->counts.streams_refused[refusal]++;
@@ -185,15 +181,14 @@ static void send_eof(struct stream *stream)
 
 static bool owes_eof(struct stream *stream)
 {
-    return stream->input_ended && !stream->eof_sent && evbuffer_get_length(stream->outgoing) == 0 &&
-           early_streams_may_end(stream);
+    return stream->input_ended && !stream->eof_sent && stream_waiting(stream) == 0 && early_streams_may_end(stream);
 }
 
 void stream_announce(struct stream *stream)
 {
     check(stream->open_payload);
     size_t open_bytes = evbuffer_get_length(stream->open_payload);
-    size_t at_hand = stream->is_gated ? 0 : evbuffer_get_length(stream->outgoing);
+    size_t at_hand = stream->is_gated ? 0 : stream_waiting(stream);
     if (at_hand > FRAME_PAYLOAD_MAX)
         at_hand = FRAME_PAYLOAD_MAX;
     /* Drivers spoil their local connection now and then when a request's EOF comes in a later message. */
@@ -211,9 +206,22 @@ void stream_announce(struct stream *stream)
     wake_connection(stream);
 }
 
+struct evbuffer *stream_outgoing(struct stream *stream)
+{
+    if (!stream->outgoing)
+        stream->outgoing = evbuffer_new();
+    check(stream->outgoing);
+    return stream->outgoing;
+}
+
+size_t stream_waiting(const struct stream *stream)
+{
+    return stream->outgoing ? evbuffer_get_length(stream->outgoing) : 0;
+}
+
 size_t stream_outgoing_room(const struct stream *stream)
 {
-    size_t waiting = evbuffer_get_length(stream->outgoing);
+    size_t waiting = stream_waiting(stream);
     return waiting >= STREAM_OUTGOING_MAX ? 0 : STREAM_OUTGOING_MAX - waiting;
 }
 
@@ -221,7 +229,7 @@ static bool can_send(struct stream *stream)
 {
     if (stream->open_payload || stream->is_gated)
         return false;
-    if (evbuffer_get_length(stream->outgoing) > 0)
+    if (stream_waiting(stream) > 0)
         return stream->send.available > 0 && early_streams_allowance(stream) > 0;
     return owes_eof(stream);
 }
@@ -243,7 +251,7 @@ void stream_end_input(struct stream *stream)
 
 uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
 {
-    size_t waiting = evbuffer_get_length(stream->outgoing);
+    size_t waiting = stream_waiting(stream);
     uint32_t want = waiting > FRAME_PAYLOAD_MAX ? FRAME_PAYLOAD_MAX : (uint32_t)waiting;
     uint32_t used = 0;
     uint64_t allowance = early_streams_allowance(stream);
@@ -261,7 +269,7 @@ uint32_t stream_send_turn(struct stream *stream, uint32_t credit)
     }
     if (owes_eof(stream))
         send_eof(stream);
-    if (stream->send.available == 0 && evbuffer_get_length(stream->outgoing) > 0 && stream->blocked_since_ms == 0)
+    if (stream->send.available == 0 && stream_waiting(stream) > 0 && stream->blocked_since_ms == 0)
         stream->blocked_since_ms = monotonic_ms();
     return used;
 }

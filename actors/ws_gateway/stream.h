@@ -37,7 +37,7 @@ struct stream {
     void *visitor;
 
     struct evbuffer *open_payload; /* STREAM_OPEN until it is announced */
-    struct evbuffer *outgoing;     /* from the visitor, waits for credit */
+    struct evbuffer *outgoing;     /* from the visitor, waits for credit; NULL: nothing has ever waited */
     bool is_gated;                 /* an upgrade before its 101: outgoing waits */
     bool input_ended;              /* the visitor's side is complete: EOF follows outgoing */
     bool eof_sent;
@@ -76,6 +76,9 @@ void stream_announce(struct stream *stream);
 /* What visitors and the access log are told. */
 const char *stream_refusal_text(enum stream_refusal refusal);
 
+/* Where the visitor's bytes are to be added, and how many wait there. */
+struct evbuffer *stream_outgoing(struct stream *stream);
+size_t stream_waiting(const struct stream *stream);
 /* Bytes that may still be added to outgoing. */
 size_t stream_outgoing_room(const struct stream *stream);
 /* Outgoing bytes or the end of input have come, or the gate is open: take turns. */

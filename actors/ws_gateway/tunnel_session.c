@@ -162,7 +162,7 @@ static void send_due_ends(struct tunnel_session *session, struct driver_connecti
     struct stream *next = NULL;
     for (struct stream *stream = TAILQ_FIRST(&connection->ready); stream; stream = next) {
         next = TAILQ_NEXT(stream, ready_link);
-        if (evbuffer_get_length(stream->outgoing) > 0)
+        if (stream_waiting(stream) > 0)
             continue;
         TAILQ_REMOVE(&connection->ready, stream, ready_link);
         stream->is_ready = false;

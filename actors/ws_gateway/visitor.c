@@ -18,10 +18,9 @@ enum { REFUSAL_LINGER_MS = 2000 /* protocol section 6: so that no reset eats the
 static void bury_visitor(void *object)
 {
     struct visitor *visitor = object;
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_close(&visitor->socket);
     http_reader_destroy(&visitor->reader);
-    if (visitor->deadline)
-        event_free(visitor->deadline);
     free(visitor);
 }
 
@@ -35,7 +34,7 @@ static void forget(struct visitor *visitor)
     visitor_record_end(visitor);
     visitor->phase = VISITOR_GONE;
     paused_sockets_remove(visitor->gateway, &visitor->paused);
-    event_del(visitor->deadline);
+    visitor_end_deadlines(visitor);
     gateway_give_permit(visitor->gateway);
     binding_remove_visitor(visitor->binding, visitor);
     gateway_bury(visitor->gateway, visitor, bury_visitor);
@@ -44,6 +43,7 @@ static void forget(struct visitor *visitor)
 void visitor_abort(struct visitor *visitor)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor's connection was aborted");
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_abort(&visitor->socket);
     forget(visitor);
 }
@@ -54,6 +54,7 @@ void visitor_close(struct visitor *visitor)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor's connection is closed");
     evbuffer_remove_cb(visitor_output(visitor), on_output_changed, visitor);
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_linger(visitor->gateway, &visitor->socket, REFUSAL_LINGER_MS);
     forget(visitor);
 }
@@ -62,6 +63,7 @@ static void has_left(struct visitor *visitor)
 {
     visitor_record_because(visitor, "the visitor has left");
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor has left");
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_close(&visitor->socket);
     forget(visitor);
 }
@@ -95,11 +97,14 @@ static bool visitor_init(struct visitor *visitor, evutil_socket_t fd)
 {
     struct gateway *gateway = visitor->gateway;
     visitor->socket = tcp_socket_new(gateway->loop, fd);
+    visitor->reader = http_reader_new(HTTP_REQUESTS);
     visitor->paused =
         (struct paused_socket){.socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
-    return visitor->socket && (visitor->reader = http_reader_new(HTTP_REQUESTS)) &&
-           (visitor->deadline = evtimer_new(gateway->loop, visitor_on_deadline, visitor)) &&
-           evbuffer_add_cb(visitor_output(visitor), on_output_changed, visitor);
+    if (!visitor->socket || !visitor->reader)
+        return false;
+    http_reader_share(visitor->reader, &gateway->heads);
+    return evbuffer_add_cb(visitor_output(visitor), on_output_changed, visitor) &&
+           prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket);
 }
 
 void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
@@ -127,15 +132,13 @@ void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct so
     address_print_ip(peer, visitor->peer_ip);
     visitor->peer_is_trusted = gateway_trusts(gateway, peer);
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
-    if (bufferevent_enable(visitor->socket, EV_READ | EV_WRITE) < 0) {
+    if (!prompt_socket_read(&visitor->prompt, true)) {
         bury_visitor(visitor);
         gateway_give_permit(gateway);
         return;
     }
     TAILQ_INSERT_TAIL(&binding->visitors, visitor, binding_link);
-    struct timeval first_head = gateway_timeval(gateway->options->head_timeout);
-    visitor->deadline_kind = DEADLINE_KEEPALIVE;
-    event_add(visitor->deadline, &first_head);
+    visitor_begin_deadlines(visitor);
 }
 
 void visitor_evict(struct visitor *visitor, bool exchange_may_end)
@@ -201,6 +204,7 @@ static void settle_upgraded(struct visitor *visitor)
         return;
     stream_finish(&visitor->stream);
     visitor_record_end(visitor);
+    prompt_socket_end(&visitor->prompt);
     tcp_socket_close(&visitor->socket);
     forget(visitor);
 }

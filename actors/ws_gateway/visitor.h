@@ -25,19 +25,11 @@ enum visitor_phase {
     VISITOR_GONE,
 };
 
-enum visitor_deadline {
-    DEADLINE_NONE,
-    DEADLINE_HEAD,        /* a head has begun: 408 */
-    DEADLINE_KEEPALIVE,   /* nothing has begun: closed */
-    DEADLINE_BODY,        /* progress of the request's body: 408 */
-    DEADLINE_RESPONSE,    /* the driver's head, or that it takes more of the body: 504 */
-    DEADLINE_HALF_CLOSED, /* an upgraded visitor has closed its side and nothing moves: the kit ends it */
-};
-
 struct visitor {
     struct gateway *gateway;
     struct binding *binding;
     struct bufferevent *socket;
+    struct prompt_socket prompt;
     struct http_reader *reader;
     char peer[ADDRESS_TEXT_MAX];
     char peer_ip[ADDRESS_IP_MAX];
@@ -54,8 +46,9 @@ struct visitor {
     bool must_close;           /* after this exchange */
     struct visitor_record record;
 
-    struct event *deadline;
     enum visitor_deadline deadline_kind;
+    uint64_t deadline_ms; /* when it is over */
+    TAILQ_ENTRY(visitor) deadline_link;
     bool is_paused; /* not read from for lack of room */
     struct paused_socket paused;
     TAILQ_ENTRY(visitor) binding_link;
@@ -63,6 +56,9 @@ struct visitor {
 
 /* Takes the accepted descriptor. */
 void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer);
+/* The lists of deadlines. false: out of memory. */
+bool visitor_deadlines_init(struct gateway *gateway);
+void visitor_deadlines_done(struct gateway *gateway);
 /* Its binding is released: goes at once, or after the exchange that runs. */
 void visitor_evict(struct visitor *visitor, bool exchange_may_end);
 /* RESET with that code to the driver; the visitor gets 502, or an abort when it has seen a head. Without a stream:
@@ -91,7 +87,9 @@ void visitor_abort(struct visitor *visitor);
 
 /* Sets the deadline that is due by phase; `progressed`: deadlines of progress begin anew. */
 void visitor_set_deadline(struct visitor *visitor, bool progressed);
-void visitor_on_deadline(evutil_socket_t fd, short what, void *arg); /* the visitor */
+/* From its first moment on, and no more. */
+void visitor_begin_deadlines(struct visitor *visitor);
+void visitor_end_deadlines(struct visitor *visitor);
 
 static inline struct evbuffer *visitor_output(const struct visitor *visitor)
 {

@@ -55,6 +55,8 @@ static void refuse_upgrade(struct visitor *visitor)
 static void limit_interim(struct visitor *visitor)
 {
     if (evbuffer_get_length(visitor_output(visitor)) > INTERIM_WAIT_MAX)
+        prompt_socket_write(&visitor->prompt); /* many may come in one turn */
+    if (evbuffer_get_length(visitor_output(visitor)) > INTERIM_WAIT_MAX)
         stream_refuse(visitor->stream, CODE_ENHANCE_YOUR_CALM, "more interim heads than the visitor takes");
 }
 

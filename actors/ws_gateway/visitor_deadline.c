@@ -9,12 +9,14 @@
 
 enum { HALF_CLOSED_MS = 30000 /* old drivers never end a stream after the kit's EOF */ };
 
-static uint64_t deadline_ms(const struct visitor *visitor, enum visitor_deadline kind)
+static uint64_t wait_ms(const struct gateway *gateway, enum visitor_deadline kind)
 {
-    const struct options *options = visitor->gateway->options;
+    const struct options *options = gateway->options;
     switch (kind) {
     case DEADLINE_NONE:
+    case DEADLINE_KINDS:
         break;
+    case DEADLINE_FIRST_HEAD:
     case DEADLINE_HEAD:
         return options->head_timeout;
     case DEADLINE_KEEPALIVE:
@@ -33,7 +35,9 @@ static enum visitor_deadline deadline_due(const struct visitor *visitor)
 {
     switch (visitor->phase) {
     case VISITOR_IDLE:
-        return http_reader_in_message(visitor->reader) ? DEADLINE_HEAD : DEADLINE_KEEPALIVE;
+        if (http_reader_in_message(visitor->reader))
+            return DEADLINE_HEAD;
+        return visitor->deadline_kind == DEADLINE_FIRST_HEAD ? DEADLINE_FIRST_HEAD : DEADLINE_KEEPALIVE;
     case VISITOR_EXCHANGE:
         if (!visitor->request_ended && !visitor->is_paused)
             return DEADLINE_BODY;
@@ -50,28 +54,52 @@ static enum visitor_deadline deadline_due(const struct visitor *visitor)
     return DEADLINE_NONE;
 }
 
+static void leave_list(struct visitor *visitor)
+{
+    if (visitor->deadline_kind != DEADLINE_NONE)
+        TAILQ_REMOVE(&visitor->gateway->deadlines[visitor->deadline_kind].visitors, visitor, deadline_link);
+    visitor->deadline_kind = DEADLINE_NONE;
+}
+
+static void enter_list(struct visitor *visitor, enum visitor_deadline kind)
+{
+    struct deadline_list *list = &visitor->gateway->deadlines[kind];
+    uint64_t ms = wait_ms(visitor->gateway, kind);
+    visitor->deadline_kind = kind;
+    visitor->deadline_ms = monotonic_ms() + ms;
+    TAILQ_INSERT_TAIL(&list->visitors, visitor, deadline_link);
+    if (!event_pending(list->timer, EV_TIMEOUT, NULL)) {
+        struct timeval after = gateway_timeval(ms);
+        event_add(list->timer, &after);
+    }
+}
+
 void visitor_set_deadline(struct visitor *visitor, bool progressed)
 {
     enum visitor_deadline kind = deadline_due(visitor);
     bool counts_progress = kind == DEADLINE_BODY || kind == DEADLINE_RESPONSE || kind == DEADLINE_HALF_CLOSED;
     if (kind == visitor->deadline_kind && !(progressed && counts_progress))
         return;
-    visitor->deadline_kind = kind;
-    if (kind == DEADLINE_NONE) {
-        event_del(visitor->deadline);
-        return;
-    }
-    struct timeval after = gateway_timeval(deadline_ms(visitor, kind));
-    event_add(visitor->deadline, &after);
+    leave_list(visitor);
+    if (kind != DEADLINE_NONE)
+        enter_list(visitor, kind);
 }
 
-void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
+void visitor_begin_deadlines(struct visitor *visitor)
 {
-    (void)fd;
-    (void)what;
-    struct visitor *visitor = arg;
-    switch (visitor->deadline_kind) {
+    enter_list(visitor, DEADLINE_FIRST_HEAD);
+}
+
+void visitor_end_deadlines(struct visitor *visitor)
+{
+    leave_list(visitor);
+}
+
+static void on_deadline(struct visitor *visitor, enum visitor_deadline kind)
+{
+    switch (kind) {
     case DEADLINE_NONE:
+    case DEADLINE_KINDS:
         break;
     case DEADLINE_HEAD:
         visitor->gateway->counts.streams_refused[STREAM_HEAD_TOO_SLOW]++;
@@ -80,6 +108,7 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
         http_answer_init(&visitor->answer, (struct http_answer_request){.version_minor = 1});
         visitor_fail_exchange(visitor, 408, "the request's head did not arrive in time");
         break;
+    case DEADLINE_FIRST_HEAD:
     case DEADLINE_KEEPALIVE:
         visitor_close(visitor);
         break;
@@ -102,4 +131,42 @@ void visitor_on_deadline(evutil_socket_t fd, short what, void *arg)
         visitor_close(visitor);
         break;
     }
+}
+
+/* What is over is over at once: none of them may put itself back in front of the others. */
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct deadline_list *list = arg;
+    struct visitor *visitor = NULL;
+    uint64_t now_ms = monotonic_ms();
+    while ((visitor = TAILQ_FIRST(&list->visitors)) && visitor->deadline_ms <= now_ms) {
+        enum visitor_deadline kind = visitor->deadline_kind;
+        leave_list(visitor);
+        on_deadline(visitor, kind);
+    }
+    if (visitor) {
+        struct timeval after = gateway_timeval(visitor->deadline_ms - now_ms);
+        event_add(list->timer, &after);
+    }
+}
+
+bool visitor_deadlines_init(struct gateway *gateway)
+{
+    bool is_whole = true;
+    for (int kind = 0; kind < DEADLINE_KINDS; kind++) {
+        struct deadline_list *list = &gateway->deadlines[kind];
+        TAILQ_INIT(&list->visitors);
+        list->timer = evtimer_new(gateway->loop, on_timer, list);
+        is_whole = is_whole && list->timer;
+    }
+    return is_whole;
+}
+
+void visitor_deadlines_done(struct gateway *gateway)
+{
+    for (int kind = 0; kind < DEADLINE_KINDS; kind++)
+        if (gateway->deadlines[kind].timer)
+            event_free(gateway->deadlines[kind].timer);
 }

@@ -198,15 +198,16 @@ static bool read_body(struct visitor *visitor)
     if (visitor->request_ended)
         return false; /* what comes now waits: the next request, or what follows an upgrade */
     bool drops = !visitor->stream || visitor->drops_body;
-    struct evbuffer *body = drops ? evbuffer_new() : visitor->stream->outgoing;
+    struct evbuffer *dropped = visitor->gateway->dropped;
+    struct evbuffer *body = drops ? dropped : stream_outgoing(visitor->stream);
     size_t room = drops ? STREAM_OUTGOING_MAX : stream_outgoing_room(visitor->stream);
     enum http_event event = HTTP_MORE;
     size_t unread = evbuffer_get_length(input_of(visitor));
-    if (body && room > 0)
+    if (room > 0)
         event = http_reader_read(visitor->reader, input_of(visitor), body, room);
     visitor->record.received_bytes += unread - evbuffer_get_length(input_of(visitor));
-    if (drops && body)
-        evbuffer_free(body);
+    if (drops)
+        evbuffer_drain(dropped, evbuffer_get_length(dropped));
     switch (event) {
     case HTTP_BODY:
         if (!drops)
@@ -236,7 +237,7 @@ static bool read_raw(struct visitor *visitor)
     size_t length = evbuffer_get_length(in);
     size_t moved = length < room ? length : room;
     if (moved > 0) {
-        buffer_move(in, stream->outgoing, moved);
+        buffer_move(in, stream_outgoing(stream), moved);
         visitor->record.received_bytes += moved;
         stream_wake(stream);
         visitor_set_deadline(visitor, true);
@@ -272,11 +273,7 @@ static void update_reading(struct visitor *visitor)
     if (visitor->phase == VISITOR_GONE)
         return;
     bool wants = wants_input(visitor);
-    bool reads = bufferevent_get_enabled(visitor->socket) & EV_READ;
-    if (wants && !reads)
-        bufferevent_enable(visitor->socket, EV_READ);
-    else if (!wants && reads)
-        bufferevent_disable(visitor->socket, EV_READ);
+    prompt_socket_read(&visitor->prompt, wants);
     visitor->is_paused = !wants;
     if (!wants && (visitor->phase == VISITOR_EXCHANGE || visitor->phase == VISITOR_UPGRADED))
         paused_sockets_add(visitor->gateway, &visitor->paused);

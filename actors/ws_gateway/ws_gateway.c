@@ -33,6 +33,7 @@
 #include "tcp_socket.h"
 #include "tls_server.h"
 #include "tunnel_session.h"
+#include "visitor.h"
 
 enum {
     SHARD_SHIFT = 48,  /* a connection id names its shard in the bits above */
@@ -57,10 +58,16 @@ struct ws_gateway {
 
 /* ---- the loop's services (gateway.h) ---- */
 
+/* Behind the callbacks that this turn has found, and before the loop waits again. */
 void gateway_wake_turn_end(struct gateway *gateway)
 {
-    if (!event_pending(gateway->turn_end, EV_TIMEOUT, NULL))
-        event_add(gateway->turn_end, &(struct timeval){0});
+    if (!gateway->turn_is_ending && !event_pending(gateway->turn_end, EV_TIMEOUT, NULL))
+        event_active(gateway->turn_end, EV_TIMEOUT, 0);
+}
+
+static void wake_turn_end(void *gateway)
+{
+    gateway_wake_turn_end(gateway);
 }
 
 void gateway_bury(struct gateway *gateway, void *object, void (*bury)(void *object))
@@ -100,13 +107,25 @@ static bool has_goodbyes(const struct gateway *gateway)
     return zhashx_size(gateway->drivers) > 0 || gateway->lingering_count > 0;
 }
 
+static bool has_more_to_end(const struct gateway *gateway)
+{
+    return !TAILQ_EMPTY(&gateway->unflushed) || !write_queue_is_empty(&gateway->writes) || gateway->grave_count > 0;
+}
+
+/* What turns up while a turn ends waits until all sockets were looked at again: nobody is starved. */
 static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct gateway *gateway = arg;
+    gateway->turn_is_ending = true;
+    write_queue_run(&gateway->writes); /* visitors' answers: what has been taken gives credit back and ends streams */
     flush_drivers(gateway);
+    write_queue_run(&gateway->writes); /* of which the drivers hear at once */
     empty_graves(gateway);
+    gateway->turn_is_ending = false;
+    if (has_more_to_end(gateway))
+        event_add(gateway->turn_end, &(struct timeval){0});
     if (gateway->terminating && !has_goodbyes(gateway))
         event_base_loopbreak(gateway->loop);
 }
@@ -538,6 +557,7 @@ static bool watch(struct ws_gateway *self)
 {
     struct gateway *gateway = &self->gateway;
     gateway->turn_end = evtimer_new(gateway->loop, on_turn_end, gateway);
+    write_queue_init(&gateway->writes, wake_turn_end, gateway);
     self->mail = new_event(self, mailbox_fd(gateway->mailbox), EV_READ | EV_PERSIST, on_mail, self);
     self->mail_again = new_event(self, -1, 0, on_mail, self);
     self->pipe_event = new_event(self, (evutil_socket_t)zsock_fd(self->pipe), EV_READ | EV_PERSIST, on_pipe, self);
@@ -561,12 +581,13 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     gateway->base_connections = id_table_new();
     gateway->bindings = id_table_new();
     gateway->loop = event_base_new();
+    gateway->dropped = evbuffer_new();
     gateway->mailbox = mailbox_new(ACTOR_ws_gateway, start->shard, start->log);
     if (!gateway->mailbox || !load_certificate(gateway))
         return false;
-    if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop ||
+    if (!gateway->drivers || !gateway->base_connections || !gateway->bindings || !gateway->loop || !gateway->dropped ||
         !parse_trusted_sources(gateway) || !paused_sockets_init(gateway) || !stalled_streams_init(gateway) ||
-        !early_streams_init(gateway) || !watch(self)) {
+        !early_streams_init(gateway) || !visitor_deadlines_init(gateway) || !watch(self)) {
         log_error(&gateway->log, "start-failed", log_reason(strerror(errno)));
         return false;
     }
@@ -595,9 +616,13 @@ static void gateway_done(struct ws_gateway *self)
     tcp_socket_end_lingering(gateway);
     empty_graves(gateway);
     free(gateway->graves);
+    http_reader_pool_done(&gateway->heads);
+    if (gateway->dropped)
+        evbuffer_free(gateway->dropped);
     paused_sockets_done(gateway);
     stalled_streams_done(gateway);
     early_streams_done(gateway);
+    visitor_deadlines_done(gateway);
     free_event(gateway->turn_end);
     free_event(self->mail);
     free_event(self->mail_again);

@@ -3,6 +3,7 @@
 #include "bulk_read.h"
 #include "check.h"
 #include "handshake.h"
+#include "prompt_socket.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -27,6 +28,7 @@ struct tunnel_connection {
     enum connection_state state;
     struct daemon_dial *dial;
     struct bufferevent *bev;
+    struct prompt_socket prompt;
     uint64_t heard;
     struct event *deadline; /* of the handshake, of the close */
     char key[WEBSOCKET_KEY_LENGTH + 1];
@@ -60,6 +62,13 @@ __attribute__((format(printf, 4, 5))) static void settle_end(struct tunnel_conne
     va_end(arguments);
 }
 
+/* Neither reads nor writes any more. */
+static void still(struct tunnel_connection *connection)
+{
+    prompt_socket_end(&connection->prompt);
+    bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+}
+
 static void finish(struct tunnel_connection *connection)
 {
     if (connection->state == ENDED)
@@ -68,7 +77,7 @@ static void finish(struct tunnel_connection *connection)
     evtimer_del(connection->deadline);
     outbox_shut(&connection->outbox);
     if (connection->bev != NULL)
-        bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+        still(connection);
     connection->events->on_ended(connection->owner, &connection->end);
 }
 
@@ -76,6 +85,7 @@ static void finish(struct tunnel_connection *connection)
 static void stop_writing(struct tunnel_connection *connection)
 {
     outbox_shut(&connection->outbox);
+    prompt_socket_end(&connection->prompt);
     bufferevent_disable(connection->bev, EV_WRITE);
     set_deadline(connection, CLOSE_TIMEOUT_MS);
 }
@@ -118,7 +128,7 @@ void tunnel_connection_drop(struct tunnel_connection *connection, const char *wh
     if (connection->bev != NULL) {
         const struct linger at_once = {.l_onoff = 1};
         setsockopt(bufferevent_getfd(connection->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        bufferevent_disable(connection->bev, EV_READ | EV_WRITE); /* what comes in this very turn is too late */
+        still(connection); /* what comes in this very turn is too late */
     }
     set_deadline(connection, 0);
 }
@@ -281,11 +291,12 @@ static void on_reached(void *owner, struct bufferevent *bev)
     bufferevent_set_max_single_write(bev, IO_CHUNK);
     bufferevent_setwatermark(bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
     bufferevent_setcb(bev, on_read, on_write, on_event, connection);
+    bufferevent_enable(bev, EV_READ | EV_WRITE);
+    check(prompt_socket_begin(&connection->prompt, loop_writes(connection->loop), bev));
     handshake_write(&connection->access->url, connection->key, connection->subprotocols, connection->access->token,
                     bufferevent_get_output(bev));
     connection->state = HANDSHAKING;
     set_deadline(connection, HANDSHAKE_TIMEOUT_MS);
-    bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
 
 static void on_dial_failed(void *owner, enum dial_failure failure, const char *text)
@@ -365,7 +376,7 @@ void tunnel_connection_destroy(struct tunnel_connection **p_connection)
     evtimer_del(connection->deadline);
     if (connection->bev != NULL) {
         bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
-        bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+        still(connection);
     }
     loop_reap(connection->loop, free_connection, connection);
 }

@@ -88,6 +88,7 @@ static void on_write_failed(struct local_connection *connection, int error)
     connection->cannot_write = true;
     connection->was_reset = error != EPIPE; /* EPIPE: its FIN came before the reset */
     bufferevent_disable(connection->bev, EV_WRITE);
+    prompt_socket_stop_writing(&connection->prompt);
     count_consumed(connection, 0);
     connection->events->on_ended(connection->owner, LOCAL_WRITE_FAILED);
 }
@@ -118,9 +119,11 @@ struct local_connection *local_connection_new(struct loop *loop, int fd)
     connection->reader = http_reader_new(HTTP_ANSWERS);
     connection->resume_timer = evtimer_new(loop_base(loop), on_resume_timer, connection);
     check(connection->bev != NULL && connection->reader != NULL && connection->resume_timer != NULL);
+    http_reader_share(connection->reader, loop_heads(loop));
     bufferevent_set_max_single_read(connection->bev, READ_CHUNK);
     bufferevent_set_max_single_write(connection->bev, WRITE_CHUNK);
     check(evbuffer_add_cb(bufferevent_get_output(connection->bev), on_output_change, connection) != NULL);
+    check(prompt_socket_begin(&connection->prompt, loop_writes(loop), connection->bev));
     return connection;
 }
 
@@ -145,9 +148,10 @@ void local_connection_destroy(struct local_connection **p_connection, bool abort
         const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
+    prompt_socket_end(&connection->prompt);
     evbuffer_remove_cb(bufferevent_get_output(connection->bev), on_output_change, connection);
     bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
-    bufferevent_disable(connection->bev, EV_READ | EV_WRITE);
+    bufferevent_disable(connection->bev, EV_WRITE);
     evtimer_del(connection->resume_timer);
     loop_reap(connection->loop, free_connection, connection);
 }
@@ -158,8 +162,6 @@ void local_connection_own(struct local_connection *connection, const struct loca
     connection->events = events;
     connection->owner = owner;
     bufferevent_setcb(connection->bev, on_read, on_write, on_event, connection);
-    if (!connection->cannot_write)
-        bufferevent_enable(connection->bev, EV_WRITE);
     evtimer_del(connection->resume_timer); /* was for the owner before */
     connection->is_paused = false;
     local_connection_resume_reading(connection);
@@ -210,7 +212,7 @@ bool local_connection_is_quiet(const struct local_connection *connection)
 void local_connection_pause_reading(struct local_connection *connection)
 {
     connection->is_paused = true;
-    bufferevent_disable(connection->bev, EV_READ);
+    prompt_socket_read(&connection->prompt, false);
     evtimer_del(connection->resume_timer);
 }
 
@@ -220,15 +222,14 @@ void local_connection_resume_reading(struct local_connection *connection)
     bool is_due = connection->is_paused || connection->has_end || has_input(connection);
     connection->is_paused = false;
     if (!connection->has_end)
-        bufferevent_enable(connection->bev, EV_READ);
+        prompt_socket_read(&connection->prompt, true);
     if (is_due)
         check(evtimer_add(connection->resume_timer, &at_once) == 0);
 }
 
 void local_connection_idle(struct local_connection *connection, unsigned seconds)
 {
-    const struct timeval wait = {.tv_sec = seconds};
-    bufferevent_set_timeouts(connection->bev, seconds > 0 ? &wait : NULL, NULL);
+    prompt_socket_wait(&connection->prompt, seconds);
 }
 
 bool local_connection_is_stale(struct local_connection *connection)

@@ -4,6 +4,7 @@
 #define HOODY_DRIVER_LOCAL_CONNECTION_H
 
 #include "loop.h"
+#include "prompt_socket.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@ struct local_connection {
     struct local_service *idles_at;           /* the same */
     struct loop *loop;
     struct bufferevent *bev;
+    struct prompt_socket prompt;
     struct http_reader *reader; /* HTTP_ANSWERS, one answer after the other */
     struct event *resume_timer; /* input that was left while paused is looked at again */
     const struct local_connection_events *events;

@@ -8,8 +8,8 @@
 #include "local_connection.h"
 
 enum {
-    LOCAL_IDLE_MAX = 64, /* connections kept for reuse; beyond it the longest idle one is closed */
-    LOCAL_IDLE_S = 30,   /* and for how long; less when the service says so (Keep-Alive: timeout) */
+    LOCAL_IDLE_MAX = 256, /* connections kept for reuse; beyond it the longest idle one is closed */
+    LOCAL_IDLE_S = 30,    /* and for how long; less when the service says so (Keep-Alive: timeout) */
     LOCAL_PATIENCE_UNSAID = LOCAL_IDLE_S + 1,
     LOCAL_DIAL_TIMEOUT_MS = 10000, /* for each of its addresses */
 };

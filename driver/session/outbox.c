@@ -3,25 +3,21 @@
 #include "check.h"
 
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <time.h>
 
-static void on_flush_timer(evutil_socket_t fd, short what, void *arg)
+static void on_turn_end(void *outbox)
 {
-    (void)fd;
-    (void)what;
-    outbox_flush(arg);
+    outbox_flush(outbox);
 }
 
 bool outbox_init(struct outbox *outbox, struct loop *loop, struct evbuffer *out)
 {
-    *outbox = (struct outbox){.loop = loop, .out = out};
+    *outbox = (struct outbox){.loop = loop, .out = out, .flush = {.run = on_turn_end, .owner = outbox}};
     TAILQ_INIT(&outbox->ready);
     if (!frame_batch_init(&outbox->batch, WEBSOCKET_CLIENT, out))
         return false;
-    outbox->flush_timer = evtimer_new(loop_base(loop), on_flush_timer, outbox);
     outbox->sink = evbuffer_new();
-    if (outbox->flush_timer != NULL && outbox->sink != NULL)
+    if (outbox->sink != NULL)
         return true;
     outbox_done(outbox);
     return false;
@@ -30,9 +26,7 @@ bool outbox_init(struct outbox *outbox, struct loop *loop, struct evbuffer *out)
 void outbox_done(struct outbox *outbox)
 {
     check(TAILQ_EMPTY(&outbox->ready));
-    if (outbox->flush_timer != NULL)
-        event_free(outbox->flush_timer);
-    outbox->flush_timer = NULL;
+    loop_cancel(&outbox->flush);
     if (outbox->sink != NULL)
         evbuffer_free(outbox->sink);
     outbox->sink = NULL;
@@ -41,9 +35,8 @@ void outbox_done(struct outbox *outbox)
 
 static void schedule_flush(struct outbox *outbox)
 {
-    const struct timeval at_once = {0};
-    if (!outbox->is_shut && !evtimer_pending(outbox->flush_timer, NULL))
-        check(evtimer_add(outbox->flush_timer, &at_once) == 0);
+    if (!outbox->is_shut)
+        loop_defer(outbox->loop, &outbox->flush);
 }
 
 struct frame_batch *outbox_control(struct outbox *outbox)
@@ -136,5 +129,5 @@ void outbox_shut(struct outbox *outbox)
     frame_batch_seal(&outbox->batch);
     outbox->batch.out = outbox->sink;
     outbox->is_shut = true;
-    evtimer_del(outbox->flush_timer);
+    loop_cancel(&outbox->flush);
 }

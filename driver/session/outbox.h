@@ -12,8 +12,6 @@
 
 #include <sys/queue.h>
 
-struct event;
-
 enum {
     OUTBOX_HIGH_MARK = 65536, /* bytes queued: senders are not asked any more */
     OUTBOX_LOW_MARK = 32768,  /* and are asked again */
@@ -41,7 +39,7 @@ struct outbox {
     struct frame_batch batch;
     struct outbox_queue ready;
     struct round_trip round_trip;
-    struct event *flush_timer;
+    struct loop_task flush;
     bool is_shut;          /* nothing goes out any more */
     struct evbuffer *sink; /* where frames go then */
 };

@@ -51,8 +51,9 @@ struct http_head {
     bool keeps_alive;      /* what version and Connection say; never with HTTP_UNTIL_CLOSE */
     enum http_framing framing;
     uint64_t content_length; /* below 2^63; with HTTP_BY_LENGTH, and on answers without body that carry the field */
-    struct http_field fields[HTTP_FIELDS_MAX]; /* in order; equal Content-Length fields made one */
     size_t field_count;
+    struct http_field fields[HTTP_FIELDS_MAX]; /* in order; equal Content-Length fields made one. Last: what is beyond
+                                                  the count is never set */
 };
 
 enum http_event {
@@ -74,6 +75,16 @@ struct http_reader;
 /* NULL: out of memory. */
 struct http_reader *http_reader_new(enum http_reader_kind kind);
 void http_reader_destroy(struct http_reader **p_reader);
+
+/* Memory for the messages of several readers of one thread, which are many and short: what a message ends with is
+ * kept for the next one. Zero-initialised is empty; it must outlive its readers. */
+struct http_message;
+struct http_reader_pool {
+    struct http_message *spare; /* at most one */
+};
+void http_reader_pool_done(struct http_reader_pool *pool);
+/* Right behind http_reader_new; without it a reader asks malloc. */
+void http_reader_share(struct http_reader *reader, struct http_reader_pool *pool);
 
 /* Consumes at most one event's worth of `in`. Body bytes go to `body` as they come, at most `body_max` per call
  * (chains are moved where the framing allows it); bytes beyond the message (pipelined, or after an upgrade) stay in

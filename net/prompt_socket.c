@@ -1,0 +1,235 @@
+#include "prompt_socket.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+    READ_BYTES = 4096, /* as libevent does: bulk_read goes on behind that many */
+    WRITE_EXTENTS = 16,
+};
+
+void write_queue_init(struct write_queue *queue, void (*wake)(void *owner), void *owner)
+{
+    TAILQ_INIT(&queue->due);
+    TAILQ_INIT(&queue->running);
+    queue->wake = wake;
+    queue->owner = owner;
+}
+
+bool write_queue_is_empty(const struct write_queue *queue)
+{
+    return TAILQ_EMPTY(&queue->due);
+}
+
+/* libevent waits for the socket to become writable, and goes on by itself. */
+static bool is_left_to_libevent(const struct prompt_socket *prompt)
+{
+    return bufferevent_get_enabled(prompt->socket) & EV_WRITE;
+}
+
+static void make_due(struct prompt_socket *prompt)
+{
+    if (prompt->waits_in)
+        return;
+    prompt->waits_in = &prompt->queue->due;
+    TAILQ_INSERT_TAIL(prompt->waits_in, prompt, link);
+    prompt->queue->wake(prompt->queue->owner);
+}
+
+static void leave_queue(struct prompt_socket *prompt)
+{
+    if (prompt->waits_in)
+        TAILQ_REMOVE(prompt->waits_in, prompt, link);
+    prompt->waits_in = NULL;
+}
+
+static void on_output_change(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct prompt_socket *prompt = arg;
+    bool is_left = is_left_to_libevent(prompt);
+    if (info->n_added > 0 && !is_left)
+        make_due(prompt);
+    if (info->n_deleted > 0 && is_left && evbuffer_get_length(output) == 0)
+        bufferevent_disable(prompt->socket, EV_WRITE); /* prompt again */
+}
+
+/* The callback is due as libevent has it: something was written, and the output has become as short as its watermark.
+ */
+static void tell_written(struct bufferevent *socket)
+{
+    bufferevent_data_cb on_written = NULL;
+    void *owner = NULL;
+    size_t low = 0;
+    bufferevent_getcb(socket, NULL, &on_written, NULL, &owner);
+    (void)bufferevent_getwatermark(socket, EV_WRITE, &low, NULL);
+    if (on_written && evbuffer_get_length(bufferevent_get_output(socket)) <= low)
+        on_written(socket, owner);
+}
+
+/* As sendmsg: one piece is cheaper to send as what it is. */
+static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t most)
+{
+    struct evbuffer_iovec extents[WRITE_EXTENTS];
+    int count = evbuffer_peek(output, (ev_ssize_t)most, NULL, extents, WRITE_EXTENTS);
+    if (count > WRITE_EXTENTS)
+        count = WRITE_EXTENTS;
+    size_t left = most;
+    for (int i = 0; i < count; i++) {
+        extents[i].iov_len = extents[i].iov_len < left ? extents[i].iov_len : left;
+        left -= extents[i].iov_len;
+    }
+    if (count == 1)
+        return send(fd, extents[0].iov_base, extents[0].iov_len, MSG_NOSIGNAL);
+    const struct msghdr message = {.msg_iov = extents, .msg_iovlen = (size_t)count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+void prompt_socket_write(struct prompt_socket *prompt)
+{
+    if (!prompt->waits_in || is_left_to_libevent(prompt))
+        return;
+    struct evbuffer *output = bufferevent_get_output(prompt->socket);
+    ssize_t written = 0;
+    if (evbuffer_get_length(output) > 0)
+        written = send_front(bufferevent_getfd(prompt->socket), output,
+                             (size_t)bufferevent_get_max_single_write(prompt->socket));
+    if (written > 0) {
+        (void)evbuffer_unfreeze(output, 1); /* bufferevents keep others from draining it */
+        check(evbuffer_drain(output, (size_t)written) == 0);
+        (void)evbuffer_freeze(output, 1);
+        prompt->has_written = true;
+    }
+}
+
+/* At the turn's end. */
+static void finish_writing(struct prompt_socket *prompt)
+{
+    struct bufferevent *socket = prompt->socket;
+    prompt_socket_write(prompt);
+    bool has_written = prompt->has_written;
+    prompt->has_written = false;
+    leave_queue(prompt);
+    if (evbuffer_get_length(bufferevent_get_output(socket)) > 0)
+        bufferevent_enable(socket, EV_WRITE);
+    if (has_written)
+        tell_written(socket);
+}
+
+void write_queue_run(struct write_queue *queue)
+{
+    struct prompt_socket *prompt = NULL;
+    TAILQ_CONCAT(&queue->running, &queue->due, link);
+    TAILQ_FOREACH(prompt, &queue->running, link)
+    prompt->waits_in = &queue->running;
+    while ((prompt = TAILQ_FIRST(&queue->running)))
+        finish_writing(prompt);
+}
+
+/* ---- reading ---- */
+
+static void tell_end(struct prompt_socket *prompt, int what, int error)
+{
+    bufferevent_event_cb on_event = NULL;
+    void *owner = NULL;
+    bufferevent_getcb(prompt->socket, NULL, NULL, &on_event, &owner);
+    (void)prompt_socket_read(prompt, false);
+    EVUTIL_SET_SOCKET_ERROR(error);
+    if (on_event)
+        on_event(prompt->socket, (short)(what | BEV_EVENT_READING), owner);
+}
+
+static void take_input(struct prompt_socket *prompt, const uint8_t *bytes, size_t length)
+{
+    bufferevent_data_cb on_read = NULL;
+    void *owner = NULL;
+    struct evbuffer *input = bufferevent_get_input(prompt->socket);
+    bufferevent_getcb(prompt->socket, &on_read, NULL, NULL, &owner);
+    (void)evbuffer_unfreeze(input, 0); /* bufferevents keep others from adding to it */
+    check(evbuffer_add(input, bytes, length) == 0);
+    (void)evbuffer_freeze(input, 0);
+    if (on_read)
+        on_read(prompt->socket, owner);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct prompt_socket *prompt = arg;
+    uint8_t bytes[READ_BYTES];
+    if (!(what & EV_READ)) {
+        tell_end(prompt, BEV_EVENT_TIMEOUT, 0);
+        return;
+    }
+    ssize_t length = recv(fd, bytes, sizeof bytes, 0);
+    if (length > 0)
+        take_input(prompt, bytes, (size_t)length);
+    else if (length == 0)
+        tell_end(prompt, BEV_EVENT_EOF, 0);
+    else if (errno != EAGAIN && errno != EINTR)
+        tell_end(prompt, BEV_EVENT_ERROR, errno);
+}
+
+bool prompt_socket_read(struct prompt_socket *prompt, bool reads)
+{
+    if (!prompt->socket || prompt->reads == reads)
+        return true;
+    if (reads && event_add(&prompt->readable, NULL) != 0)
+        return false;
+    if (!reads)
+        event_del(&prompt->readable);
+    prompt->reads = reads;
+    return true;
+}
+
+void prompt_socket_wait(struct prompt_socket *prompt, unsigned seconds)
+{
+    const struct timeval wait = {.tv_sec = seconds};
+    if (!prompt->reads)
+        return;
+    if (seconds > 0)
+        check(event_add(&prompt->readable, &wait) == 0);
+    else
+        event_remove_timer(&prompt->readable);
+}
+
+/* ---- birth and death ---- */
+
+bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket)
+{
+    *prompt = (struct prompt_socket){.queue = queue};
+    if (bufferevent_openssl_get_ssl(socket))
+        return true;
+    struct evbuffer *output = bufferevent_get_output(socket);
+    prompt->watch = evbuffer_add_cb(output, on_output_change, prompt);
+    if (!prompt->watch)
+        return false;
+    prompt->socket = socket;
+    check(event_assign(&prompt->readable, bufferevent_get_base(socket), bufferevent_getfd(socket), EV_READ | EV_PERSIST,
+                       on_readable, prompt) == 0);
+    if (evbuffer_get_length(output) == 0)
+        bufferevent_disable(socket, EV_WRITE);
+    return true;
+}
+
+void prompt_socket_stop_writing(struct prompt_socket *prompt)
+{
+    if (prompt->watch)
+        evbuffer_remove_cb_entry(bufferevent_get_output(prompt->socket), prompt->watch);
+    prompt->watch = NULL;
+    leave_queue(prompt);
+}
+
+void prompt_socket_end(struct prompt_socket *prompt)
+{
+    if (!prompt->socket)
+        return;
+    prompt_socket_stop_writing(prompt);
+    (void)prompt_socket_read(prompt, false);
+    prompt->socket = NULL;
+}

@@ -1,0 +1,267 @@
+/* A prompt socket is written when the turn ends, libevent only takes over what the kernel does not, and whoever is told
+ * of writes is told as libevent does it. */
+#include "prompt_socket.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MORE_THAN_FITS = 8388608 };
+
+struct fixture {
+    struct event_base *base;
+    struct write_queue queue;
+    struct bufferevent *socket;
+    struct prompt_socket prompt;
+    int peer;
+    unsigned wakes;
+    unsigned writes; /* write callbacks */
+    bool writes_again;
+    short told; /* events */
+};
+
+static void on_wake(void *owner)
+{
+    struct fixture *fixture = owner;
+    fixture->wakes++;
+}
+
+static struct evbuffer *output_of(struct fixture *fixture)
+{
+    return bufferevent_get_output(fixture->socket);
+}
+
+static void on_written(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct fixture *fixture = arg;
+    fixture->writes++;
+    if (fixture->writes_again)
+        evbuffer_add(output_of(fixture), "again", 5);
+}
+
+static void on_event(struct bufferevent *socket, short what, void *arg)
+{
+    (void)socket;
+    struct fixture *fixture = arg;
+    fixture->told |= what;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    int pair[2];
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    fixture->base = event_base_new();
+    fixture->socket = bufferevent_socket_new(fixture->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
+    fixture->peer = pair[1];
+    bufferevent_setcb(fixture->socket, NULL, on_written, on_event, fixture);
+    write_queue_init(&fixture->queue, on_wake, fixture);
+    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket));
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    prompt_socket_end(&fixture->prompt);
+    bufferevent_free(fixture->socket);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    event_base_free(fixture->base);
+    close(fixture->peer);
+    free(fixture);
+    return 0;
+}
+
+/* Whether libevent waits for the socket to be writable. */
+static bool is_armed(const struct fixture *fixture)
+{
+    return bufferevent_get_enabled(fixture->socket) & EV_WRITE;
+}
+
+static size_t read_peer(struct fixture *fixture)
+{
+    static char bytes[1048576];
+    size_t total = 0;
+    for (ssize_t length; (length = read(fixture->peer, bytes, sizeof bytes)) > 0;)
+        total += (size_t)length;
+    return total;
+}
+
+static void add_much(struct fixture *fixture)
+{
+    char *bytes = calloc(1, MORE_THAN_FITS);
+    assert_int_equal(evbuffer_add(output_of(fixture), bytes, MORE_THAN_FITS), 0);
+    free(bytes);
+}
+
+static void what_a_turn_adds_is_written_at_its_end(void **state)
+{
+    struct fixture *fixture = *state;
+    evbuffer_add(output_of(fixture), "one", 3);
+    evbuffer_add(output_of(fixture), "two", 3);
+    assert_int_equal(fixture->wakes, 1);
+    assert_int_equal(read_peer(fixture), 0);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(read_peer(fixture), 6);
+    assert_int_equal(fixture->writes, 1);
+    assert_false(is_armed(fixture));
+    assert_true(write_queue_is_empty(&fixture->queue));
+    assert_int_equal(event_base_loop(fixture->base, EVLOOP_NONBLOCK), 1); /* there is no event to wait for */
+}
+
+static void libevent_gets_what_the_kernel_does_not_take_and_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    assert_true(is_armed(fixture));
+    assert_int_equal(fixture->writes, 0); /* its output is longer than the watermark */
+    size_t arrived = read_peer(fixture);
+    while (arrived < MORE_THAN_FITS) {
+        event_base_loop(fixture->base, EVLOOP_ONCE);
+        arrived += read_peer(fixture);
+    }
+    assert_int_equal(arrived, MORE_THAN_FITS);
+    assert_int_equal(fixture->writes, 1);
+    assert_false(is_armed(fixture));
+    evbuffer_add(output_of(fixture), "prompt again", 12);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(read_peer(fixture), 12);
+}
+
+/* libevent has begun: what is added meanwhile must not overtake, nor be written twice. */
+static void nothing_is_due_while_libevent_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    evbuffer_add(output_of(fixture), "more", 4);
+    assert_true(write_queue_is_empty(&fixture->queue));
+}
+
+static void what_is_added_while_the_queue_runs_waits_for_the_next_run(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->writes_again = true;
+    evbuffer_add(output_of(fixture), "first", 5);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->writes, 1);
+    assert_int_equal(read_peer(fixture), 5);
+    assert_false(write_queue_is_empty(&fixture->queue));
+    fixture->writes_again = false;
+    write_queue_run(&fixture->queue);
+    assert_int_equal(read_peer(fixture), 5);
+}
+
+static void the_watermark_says_when_writes_are_told(void **state)
+{
+    struct fixture *fixture = *state;
+    bufferevent_setwatermark(fixture->socket, EV_WRITE, MORE_THAN_FITS, 0);
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->writes, 1);
+}
+
+static void a_socket_that_fails_is_reported_by_libevent(void **state)
+{
+    struct fixture *fixture = *state;
+    close(fixture->peer);
+    fixture->peer = -1;
+    evbuffer_add(output_of(fixture), "lost", 4);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, 0);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->writes, 0);
+}
+
+static void a_socket_that_has_ended_is_not_written(void **state)
+{
+    struct fixture *fixture = *state;
+    evbuffer_add(output_of(fixture), "due", 3);
+    prompt_socket_end(&fixture->prompt);
+    assert_true(write_queue_is_empty(&fixture->queue));
+    evbuffer_add(output_of(fixture), "and later", 9);
+    write_queue_run(&fixture->queue);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(read_peer(fixture), 0);
+    prompt_socket_end(&fixture->prompt);
+}
+
+/* The sockets of one queue, each of which ends the other when it is written: wherever in the queue that one is. */
+static struct prompt_socket *victim;
+
+static void on_written_ends_other(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct fixture *fixture = arg;
+    fixture->writes++;
+    prompt_socket_end(victim);
+}
+
+static void a_socket_may_end_while_the_queue_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    struct bufferevent *other = bufferevent_socket_new(fixture->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
+    struct prompt_socket prompt;
+    assert_true(prompt_socket_begin(&prompt, &fixture->queue, other));
+    victim = &prompt;
+    bufferevent_setcb(fixture->socket, NULL, on_written_ends_other, NULL, fixture);
+    evbuffer_add(output_of(fixture), "first", 5);
+    evbuffer_add(bufferevent_get_output(other), "never", 5);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->writes, 1);
+    assert_int_equal(evbuffer_get_length(bufferevent_get_output(other)), 5);
+    assert_true(write_queue_is_empty(&fixture->queue));
+    evbuffer_add(output_of(fixture), "second", 6);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(read_peer(fixture), 11);
+    bufferevent_free(other);
+    close(pair[1]);
+}
+
+/* As a socket comes from elsewhere: something is on its way out already. */
+static void what_waited_before_goes_its_way(void **state)
+{
+    struct fixture *fixture = *state;
+    prompt_socket_end(&fixture->prompt);
+    bufferevent_enable(fixture->socket, EV_WRITE);
+    evbuffer_add(output_of(fixture), "before", 6);
+    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket));
+    evbuffer_add(output_of(fixture), "behind", 6);
+    assert_true(write_queue_is_empty(&fixture->queue));
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(read_peer(fixture), 12);
+    assert_false(is_armed(fixture));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_turn_adds_is_written_at_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(libevent_gets_what_the_kernel_does_not_take_and_no_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_due_while_libevent_writes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_added_while_the_queue_runs_waits_for_the_next_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_watermark_says_when_writes_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_socket_that_fails_is_reported_by_libevent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_socket_that_has_ended_is_not_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_socket_may_end_while_the_queue_runs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waited_before_goes_its_way, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
