@@ -161,14 +161,21 @@ static void print_daemon(struct frame *frame)
     end(frame, &line);
 }
 
-static void print_note(struct frame *frame)
+static void print_note(struct frame *frame, const char *label, enum screen_ink ink, const char *text)
+{
+    if (*text == '\0' || frame->rows_left == 0)
+        return;
+    struct screen_line line = begin_labelled(frame, label);
+    screen_line_text(&line, ink, text);
+    end(frame, &line);
+}
+
+static void print_notes(struct frame *frame)
 {
     const struct status_model *model = frame->model;
-    if (*model->note == '\0' || frame->rows_left == 0)
-        return;
-    struct screen_line line = begin_labelled(frame, "Note");
-    screen_line_text(&line, model->is_note_bad ? INK_YELLOW : INK_PLAIN, model->note);
-    end(frame, &line);
+    print_note(frame, "Trouble", INK_YELLOW, model->trouble);
+    for (size_t i = 0; i < model->note_count; i++)
+        print_note(frame, i == 0 ? "Note" : "", INK_PLAIN, model->notes[i]);
 }
 
 /* ---- the tunnels ---- */
@@ -416,7 +423,7 @@ void status_frame_print(struct status_model *model, const struct screen_look *lo
         frame.look.columns = frame.qr_column - GAP;
     }
     void (*const PARTS[])(struct frame *) = {print_title,   print_session,  print_daemon,
-                                             print_tunnels, print_visitors, print_note};
+                                             print_tunnels, print_visitors, print_notes};
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS && frame.rows_left > 0; i++)
         PARTS[i](&frame);
     if (has_qr && !frame.has_qr_beside)

@@ -11,6 +11,7 @@ enum {
     STATUS_REQUESTS_MAX = 256, /* that a screen may show; the latest */
     STATUS_PATH_BYTES = 512,   /* what is longer is cut: no screen is that wide */
     STATUS_WHY_BYTES = 512,
+    STATUS_NOTES_MAX = 3,
     STATUS_METHOD_BYTES = 24,
     STATUS_URL_BYTES = 2048,
 };
@@ -61,8 +62,9 @@ struct status_model {
     int64_t round_trip_us; /* -1: not known */
     int connections;       /* that stand */
     int connections_wanted;
-    char note[STATUS_WHY_BYTES]; /* "": none */
-    bool is_note_bad;
+    char trouble[STATUS_WHY_BYTES];                 /* "": none */
+    char notes[STATUS_NOTES_MAX][STATUS_WHY_BYTES]; /* the latest, in the order they came */
+    size_t note_count;
     struct status_tunnel tunnels[SESSION_BINDINGS_MAX];
     size_t tunnel_count;
     size_t visitors_now;

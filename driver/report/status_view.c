@@ -35,7 +35,7 @@ struct status_view {
     bool is_due;          /* a change has not been drawn, the terminal was busy */
     int64_t drew_ms;      /* monotonic */
     char *drawn;          /* what the screen shows; NULL: not known */
-    bool was_interrupted; /* the note is about that */
+    bool was_interrupted; /* the trouble is about that */
     struct status_model model;
 };
 
@@ -207,15 +207,24 @@ static void detach(void *self)
 
 /* ---- what is told ---- */
 
-__attribute__((format(printf, 3, 4))) static void note(struct status_view *view, bool is_bad, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void trouble(struct status_view *view, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(view->model.note, sizeof view->model.note, format, arguments);
+    vsnprintf(view->model.trouble, sizeof view->model.trouble, format, arguments);
     va_end(arguments);
-    view->model.is_note_bad = is_bad;
     view->was_interrupted = false;
-    for (char *c = view->model.note; *c != '\0'; c++)
+}
+
+static void add_note(struct status_model *model, const char *text)
+{
+    if (model->note_count == STATUS_NOTES_MAX)
+        memmove(model->notes[0], model->notes[1], (STATUS_NOTES_MAX - 1) * sizeof *model->notes);
+    else
+        model->note_count++;
+    char *note = model->notes[model->note_count - 1];
+    snprintf(note, sizeof *model->notes, "%s", text);
+    for (char *c = note; *c != '\0'; c++)
         if (*c == '\n')
             *c = ' ';
 }
@@ -243,7 +252,7 @@ static void on_established(struct status_view *view, const struct report_event *
     model->connections = event->connections_wanted > 1 ? 1 : (int)event->connections;
     model->connections_wanted = (int)event->connections;
     if (view->was_interrupted)
-        note(view, false, "%s", "");
+        trouble(view, "%s", "");
     enter(view);
 }
 
@@ -254,7 +263,7 @@ static void on_interrupted(struct status_view *view, const struct report_event *
     for (size_t i = 0; i < model->tunnel_count; i++)
         if (model->tunnels[i].place != STATUS_OVER)
             model->tunnels[i].place = STATUS_WAITING;
-    note(view, true, "%s; next try in %.1f s", event->why, (double)event->retry_ms / 1000);
+    trouble(view, "%s; next try in %.1f s", event->why, (double)event->retry_ms / 1000);
     view->was_interrupted = true;
     enter(view);
 }
@@ -274,6 +283,8 @@ static void on_bound(struct status_view *view, const struct report_event *event)
 {
     struct status_model *model = &view->model;
     struct status_tunnel *tunnel = tunnel_of(model, event);
+    if (tunnel->place == STATUS_REFUSED)
+        trouble(view, "%s", "");
     tunnel->place = STATUS_SERVING;
     snprintf(tunnel->url, sizeof tunnel->url, "%s", event->url);
     bool is_first = true;
@@ -287,7 +298,7 @@ static void on_trouble(struct status_view *view, const struct report_event *even
 {
     struct status_tunnel *tunnel = tunnel_of(&view->model, event);
     tunnel->place = place;
-    note(view, true, "%s", event->why);
+    trouble(view, "%s", event->why);
 }
 
 static void on_target(struct status_view *view, const struct report_event *event)
@@ -351,7 +362,7 @@ static void on_event(void *self, const struct report_event *event)
         on_target(view, event);
         break;
     case REPORT_note:
-        note(view, false, "%s", event->text);
+        add_note(model, event->text);
         if (!view->screen.is_entered)
             print_line(event->text);
         break;

@@ -146,12 +146,23 @@ static void a_loss_is_told_with_its_reason(void **state)
 {
     (void)state;
     model->session = STATUS_AWAY;
-    model->is_note_bad = true;
-    strcpy(model->note, "the daemon does not answer any more; next try in 2.5 s");
+    strcpy(model->trouble, "the daemon does not answer any more; next try in 2.5 s");
     model->tunnels[0].place = STATUS_WAITING;
     expect_within(WIDE, "Session     reconnecting since 01:00:00\n"
                         "Daemon      127.0.0.1:7080\n");
-    expect_within(WIDE, "\nNote        the daemon does not answer any more; next try in 2.5 s\n");
+    expect_within(WIDE, "\nTrouble     the daemon does not answer any more; next try in 2.5 s\n");
+}
+
+static void notes_stand_below_the_tunnels(void **state)
+{
+    (void)state;
+    model->note_count = 2;
+    strcpy(model->notes[0], "first");
+    strcpy(model->notes[1], "second");
+    expect_within(WIDE, "0 B out\n"
+                        "Note        first\n"
+                        "            second\n"
+                        "\n");
 }
 
 static void several_connections_and_tunnels_are_counted(void **state)
@@ -236,7 +247,7 @@ static void it_fits_every_terminal(void **state)
             i % 2 == 0 ? "/a/path/that/is/rather/long?and=so&on=and/so/on" : "/\u732B", 200);
     add("GET", "/", 0);
     add("tcp", "192.0.2.1:5", 0)->is_raw = true;
-    strcpy(model->note, "something went wrong, and it takes many words to say what it was, more than fit");
+    strcpy(model->trouble, "something went wrong, and it takes many words to say what it was, more than fit");
     assert_true(qr_code_make(model->tunnels[0].url, &model->qr));
     for (unsigned variant = 0; variant < 8; variant++)
         for (size_t columns = 1; columns < 120; columns++)
@@ -325,6 +336,7 @@ int main(void)
         FRAME_TEST(a_raw_connection_has_an_outcome_for_its_status),
         FRAME_TEST(what_others_say_is_escaped_and_cut),
         FRAME_TEST(a_loss_is_told_with_its_reason),
+        FRAME_TEST(notes_stand_below_the_tunnels),
         FRAME_TEST(several_connections_and_tunnels_are_counted),
         FRAME_TEST(colours_follow_the_class_of_the_status),
         FRAME_TEST(it_fits_every_terminal),

@@ -10,7 +10,7 @@ def pixels_of(text, is_inverted):
     """(width, bytes): black on white, whatever was drawn."""
     rows = []
     lines = text.splitlines()
-    columns = max(map(len, lines))
+    columns = max(map(len, lines), default=0)
     for line in lines:
         for half in (0, 1):
             drawn = [HALVES.get(character, (0, 0))[half] for character in line.ljust(columns)]

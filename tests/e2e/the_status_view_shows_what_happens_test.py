@@ -210,10 +210,10 @@ def a_loss_is_shown_until_it_is_over():
         with View(relay, origin, "--ping-interval", "200ms", "--ping-timeout", "500ms") as view:
             view.wait_until_it_serves()
             relay.freeze()
-            view.wait_for_text("reconnecting since", "the daemon does not answer")
+            view.wait_for_text("reconnecting since", "Trouble     ", "the daemon does not answer")
             relay.thaw()
             view.wait_until_it_serves()
-            assert "Note" not in view.text(), view.text()
+            assert "Trouble" not in view.text(), view.text()
             view.end()
 
 
@@ -223,14 +223,17 @@ def a_daemon_that_is_not_there_is_3_and_nothing_is_drawn():
         assert "can't reach the daemon" in terminal.errors() and terminal.raw == b"", (terminal.errors(), terminal.raw)
 
 
+def read_beside(screen, is_inverted):
+    """At the right of a screen of 100 columns; None: it is not there yet."""
+    return read_qr("\n".join(line[67:] for line in screen.text().splitlines()), is_inverted)
+
+
 def the_qr_code_leads_to_the_public_url():
     with http_origin(answer) as origin, Daemon("--public-url-pattern", PUBLIC) as daemon:
         for environment in ({}, {"NO_COLOR": "1"}):
             with View(daemon, origin, "--qr", columns=100, **environment) as view:
-                view.wait_for_text("online since", "\u2580")
                 url = PUBLIC.replace("{port}", str(view.port))
-                text = "\n".join(line[67:] for line in view.text().splitlines())
-                assert read_qr(text, is_inverted=bool(environment)) == url, view.text()
+                view.wait_for(lambda screen: read_beside(screen, bool(environment)) == url, "the code can be read")  # pylint: disable=cell-var-from-loop
                 view.end()
         with Expose(daemon, origin.port, "--qr") as driver:
             wait_until(lambda: "leads to" in driver.stderr(), "everything is told")
