@@ -8,11 +8,14 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include "websocket.h"
+
 enum {
     LIBEVENT_READ = 4096, /* what it takes at most: after less than that nothing waits */
     CHAIN_HEAD = 48,      /* of an evbuffer's chain: their sizes, head included, are powers of two */
     EXTENT = 65536 - CHAIN_HEAD,
-    TLS_RECORD = 16384, /* bytes at most */
+    TLS_RECORD = 16384,    /* bytes at most */
+    LARGE_MESSAGE = 16384, /* bytes that are missing of it: below, more of the small ones are had in one go */
 };
 
 /* Bytes in the kernel: no memory is held ready for others. */
@@ -22,26 +25,34 @@ static size_t count_waiting(evutil_socket_t fd)
     return ioctl((int)fd, FIONREAD, &waiting) == 0 && waiting > 0 ? (size_t)waiting : 0;
 }
 
+/* The extents without what goes beyond `length`. */
+static void trim(struct evbuffer_iovec *extents, int count, size_t length)
+{
+    for (int i = 0; i < count; i++) {
+        if (extents[i].iov_len > length)
+            extents[i].iov_len = length;
+        length -= extents[i].iov_len;
+    }
+}
+
 /* Returns how many bytes were read; 0: nothing now. */
 static size_t read_plain(evutil_socket_t fd, struct evbuffer *in, size_t most)
 {
     struct evbuffer_iovec extents[2];
     size_t waiting = count_waiting(fd);
     size_t wanted = waiting < most ? waiting : most;
+    if (wanted > EXTENT)
+        wanted = EXTENT;
     if (wanted == 0)
         return 0;
-    int count = evbuffer_reserve_space(in, (ev_ssize_t)(wanted < EXTENT ? wanted : EXTENT), extents, 2);
+    int count = evbuffer_reserve_space(in, (ev_ssize_t)wanted, extents, 2);
     if (count < 1)
         return 0;
+    trim(extents, count, wanted);
     ssize_t length = readv((int)fd, extents, count);
     if (length <= 0)
         return 0;
-    size_t left = (size_t)length;
-    for (int i = 0; i < count; i++) {
-        if (extents[i].iov_len > left)
-            extents[i].iov_len = left;
-        left -= extents[i].iov_len;
-    }
+    trim(extents, count, (size_t)length);
     return evbuffer_commit_space(in, extents, count) == 0 ? (size_t)length : 0;
 }
 
@@ -70,18 +81,18 @@ static size_t read_tls(struct bufferevent *socket, SSL *ssl, struct evbuffer *in
 
 static void read_on_plain(struct bufferevent *socket, struct evbuffer *in, size_t most)
 {
-    size_t total = 0, length = 0;
+    size_t total = LIBEVENT_READ, length = 1;
     evbuffer_unfreeze(in, 0); /* these bufferevents keep others from adding to it, those of TLS don't */
-    do {
+    while (length > 0 && total < most) {
         length = read_plain(bufferevent_getfd(socket), in, most - total);
         total += length;
-    } while (length > 0 && total < most);
+    }
     evbuffer_freeze(in, 0);
 }
 
 static void read_on_tls(struct bufferevent *socket, SSL *ssl, struct evbuffer *in, size_t most)
 {
-    size_t total = 0, length = 0;
+    size_t total = LIBEVENT_READ, length = 0;
     do {
         length = read_tls(socket, ssl, in);
         total += length;
@@ -98,4 +109,10 @@ void bulk_read(struct bufferevent *socket, size_t most)
         read_on_tls(socket, ssl, in, most);
     else
         read_on_plain(socket, in, most);
+}
+
+void bulk_read_messages(struct bufferevent *socket, struct websocket_reader *reader, size_t most)
+{
+    size_t missing = websocket_missing(reader, bufferevent_get_input(socket));
+    bulk_read(socket, missing >= LARGE_MESSAGE ? LIBEVENT_READ + missing : most);
 }

@@ -7,10 +7,16 @@
 #include <stddef.h>
 
 struct bufferevent;
+struct websocket_reader;
 
 /* For the beginning of a read callback of a socket, plain or TLS: appends to its input what else waits in the kernel,
- * about `most` bytes at most. A socket that had little to say costs no system call. Memory is asked for as the bytes
- * are there, so a quiet connection holds none. An end or an error is left for libevent to find and report. */
+ * `most` bytes at most with those that libevent has read just now (TLS: about). So where much waits each callback gets
+ * the same number, in chains of their own, which pass on as they are. A socket that had little to say costs no system
+ * call. Memory is asked for as the bytes are there, so a quiet connection holds none. An end or an error is left for
+ * libevent to find and report. */
 void bulk_read(struct bufferevent *socket, size_t most);
+/* The same for a WebSocket: a large message that has begun is read to its end and not beyond, so that no chain holds
+ * the bytes of two, one of which would have to be copied. */
+void bulk_read_messages(struct bufferevent *socket, struct websocket_reader *reader, size_t most);
 
 #endif

@@ -139,6 +139,15 @@ static enum head_verdict read_head(struct websocket_reader *reader, struct evbuf
     return HEAD_OK;
 }
 
+size_t websocket_missing(struct websocket_reader *reader, struct evbuffer *in)
+{
+    struct frame_head head;
+    if (reader->has_ended || read_head(reader, in, &head) != HEAD_OK)
+        return 0;
+    size_t whole = head.bytes + head.length, have = evbuffer_get_length(in);
+    return whole > have ? whole - have : 0;
+}
+
 static void unmask_front(struct evbuffer *in, const struct frame_head *head)
 {
     struct buffer_walk walk;

@@ -656,8 +656,9 @@ static void read_messages(struct driver_connection *connection)
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {
-    bulk_read(socket, SOCKET_READ_MAX);
-    read_messages(arg);
+    struct driver_connection *connection = arg;
+    bulk_read_messages(socket, &connection->reader, SOCKET_READ_MAX);
+    read_messages(connection);
 }
 
 static void read_on(struct driver_connection *connection)

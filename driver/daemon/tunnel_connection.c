@@ -229,7 +229,8 @@ static void read_handshake(struct tunnel_connection *connection)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct tunnel_connection *connection = arg;
-    bulk_read(bev, IO_CHUNK);
+    if (connection->state == OPEN)
+        bulk_read_messages(bev, &connection->reader, IO_CHUNK);
     connection->heard++;
     if (connection->state == HANDSHAKING)
         read_handshake(connection);

@@ -74,6 +74,9 @@ void websocket_reader_done(struct websocket_reader *reader);
  * that is the last, further reads drain `in` and say WEBSOCKET_MORE (RFC 6455 sections 5.5.1 and 7.1.7). */
 enum websocket_event websocket_read(struct websocket_reader *reader, struct evbuffer *in, struct evbuffer *message);
 
+/* How many bytes must still come for the frame at the front of `in` to be whole. 0: it is, or nothing can be said. */
+size_t websocket_missing(struct websocket_reader *reader, struct evbuffer *in);
+
 /* Writes one frame (FIN set) whose payload is all of `payload`, which ends up empty. A server's chains are moved. A
  * client's bytes are masked with a fresh random key on their way into `out`: libevent cannot tell whether a chain is a
  * reference to bytes that must not change, so they are never altered where they lie. Ends the process when there is no

@@ -46,6 +46,28 @@ static void assert_start(uint8_t first, uint8_t length, const char *expected)
     }
 }
 
+static void test_what_is_missing_of_a_frame_is_told_from_its_head_on(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[14 + 70000] = {0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0x11, 0x70}; /* 70,000 */
+    struct websocket_reader reader;
+    struct evbuffer *in = evbuffer_new();
+    assert_true(websocket_reader_init(&reader, WEBSOCKET_SERVER, 100000));
+    for (size_t have = 0; have <= sizeof bytes; have++) {
+        assert_int_equal(websocket_missing(&reader, in), have < 14 ? 0 : sizeof bytes - have);
+        if (have < sizeof bytes)
+            assert_int_equal(evbuffer_add(in, bytes + have, 1), 0);
+    }
+    assert_int_equal(evbuffer_add(in, "more", 4), 0);
+    assert_int_equal(websocket_missing(&reader, in), 0);
+    reader.message_max = 60000; /* what will be refused is not waited for */
+    evbuffer_drain(in, evbuffer_get_length(in));
+    assert_int_equal(evbuffer_add(in, bytes, 5000), 0);
+    assert_int_equal(websocket_missing(&reader, in), 0);
+    evbuffer_free(in);
+    websocket_reader_done(&reader);
+}
+
 static void test_examples_of_rfc_6455_section_5_7(void **state)
 {
     (void)state;
@@ -330,6 +352,7 @@ static void test_nothing_is_read_behind_the_last_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_missing_of_a_frame_is_told_from_its_head_on),
         cmocka_unit_test(test_examples_of_rfc_6455_section_5_7),
         cmocka_unit_test(test_reserved_bits_are_refused),
         cmocka_unit_test(test_reserved_opcodes_are_refused),
