@@ -272,8 +272,10 @@ static void on_socket_event(struct bufferevent *socket, short what, void *arg)
 {
     (void)socket;
     struct visitor *visitor = arg;
-    if (what & BEV_EVENT_ERROR)
+    if (what & BEV_EVENT_ERROR) {
+        tcp_socket_need_fin(visitor->socket); /* a failed write is no end of an answer */
         has_left(visitor);
-    else if (what & BEV_EVENT_EOF)
+    } else if (what & BEV_EVENT_EOF) {
         on_end_of_input(visitor);
+    }
 }
