@@ -6,7 +6,8 @@
  *
  * HOODY_FAULTS_RECORD  a file to which each site is written when it is first reached, `failed SITE` when it fails, and
  *                      `crashed MODULE` when the program is ended by a signal after that
- * HOODY_FAULTS_FAIL    the site that fails, the first time it is reached
+ * HOODY_FAULTS_FAIL    the site that fails
+ * HOODY_FAULTS_TIME    the how manieth time it is reached (default 1)
  * HOODY_FAULTS_CLOCK   seconds: the wall clock is right, ahead, right, behind by so much, 100 ms each
  */
 #define _GNU_SOURCE
@@ -59,8 +60,8 @@ static const struct module *self_module; /* this library: its frames are no plac
 static uint64_t seen[SITES_MAX];         /* hashes */
 static atomic_flag seen_lock = ATOMIC_FLAG_INIT;
 static int record_fd = -1;
-static const char *failing; /* the site, or NULL */
-static atomic_bool has_failed;
+static const char *failing;        /* the site, or NULL */
+static atomic_long times_left = 1; /* until it fails */
 static int64_t clock_jump_s;
 static bool is_ready;
 static __thread bool is_inside __attribute__((tls_model("initial-exec")));
@@ -106,6 +107,9 @@ __attribute__((constructor)) static void prepare(void)
         close(fd);
     }
     failing = getenv("HOODY_FAULTS_FAIL");
+    const char *time_of_failure = getenv("HOODY_FAULTS_TIME");
+    if (time_of_failure != NULL)
+        atomic_store(&times_left, atol(time_of_failure));
     const char *jump = getenv("HOODY_FAULTS_CLOCK");
     clock_jump_s = jump != NULL ? atoll(jump) : 0;
     is_ready = record_fd >= 0;
@@ -217,7 +221,7 @@ static bool fails(const char *function)
         if (failing == NULL) {
             if (is_new(hash_of(site)))
                 record("", site);
-        } else if (strcmp(site, failing) == 0 && !atomic_exchange(&has_failed, true)) {
+        } else if (strcmp(site, failing) == 0 && atomic_fetch_sub(&times_left, 1) == 1) {
             record("failed ", site);
             watch_for_crashes();
             result = true;

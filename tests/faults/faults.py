@@ -24,6 +24,8 @@ from scenarios import CUT
 LIBRARY = os.path.join(BIN, "../faults/libfaults.so")
 MEMORY = ("malloc", "calloc", "realloc", "posix_memalign")
 CARELESS = ("libczmq", "libzmq", "libpgm", "libsodium", "libcrypto", "libstdc++", "libc.so", "ld-linux")  # OpenSSL, CZMQ and what it stands on
+SHARED = ("accept", "accept4", "recv", "read", "readv", "send", "sendmsg", "write", "writev", "epoll_ctl", "connect", "shutdown")
+LATER = (4, 16)
 LAST_WORDS = 300  # characters that are shown of a program's
 
 # What may become of a program one of whose calls fails, the best first.
@@ -43,8 +45,9 @@ LIBRARY_LINE = re.compile(
 
 
 class Run:
-    def __init__(self, site):
+    def __init__(self, site, time_of_failure=1):
         self.site = site
+        self.time = time_of_failure
         self.outcome = None
         self.why = ""
         self.words = ""
@@ -120,10 +123,13 @@ class Scenario:
                 sites.update(dict.fromkeys(line.rstrip("\n") for line in lines))
         return list(sites)
 
-    def run(self, site):
-        run = Run(site)
+    def run(self, call):
+        """call: (site, the how manieth time it is reached)."""
+        run = Run(*call)
         record = tempfile.mktemp(dir=self.folder)
-        life, process, verdict, _ = self.live(self.environment(record, HOODY_FAULTS_FAIL=site), self.expected)
+        life, process, verdict, _ = self.live(
+            self.environment(record, HOODY_FAULTS_FAIL=run.site, HOODY_FAULTS_TIME=str(run.time)), self.expected
+        )
         self.finish(process)
         with contextlib.suppress(FileNotFoundError), open(record, encoding="ascii") as lines:
             for what, _, which in (line.rstrip("\n").partition(" ") for line in lines):
@@ -163,33 +169,35 @@ def places(program, sites):
     return {offset: f"{asked[2 * i]} {asked[2 * i + 1]}" for i, offset in enumerate(offsets) if 2 * i + 1 < len(asked)}
 
 
-def spell(site, names):
+def spell(site, names, time_of_failure=1):
     function, caller, program = site.split(" ")
     where = names.get(program.split("+")[1], program)
-    return f"{function} in {where}" + ("" if caller.startswith("program+") else f" by {caller}")
+    which = "" if time_of_failure == 1 else f", time {time_of_failure}"
+    return f"{function} in {where}" + ("" if caller.startswith("program+") else f" by {caller}") + which
 
 
 # ---- all of it
 
 
 def choose(sites, share, rng):
-    """All calls of the system, and that share of those for memory."""
+    """All calls of the system, those that many sockets share at later times, too; and that share of those for memory."""
     memory = [site for site in sites if site.split(" ")[0] in MEMORY]
     chosen = set(rng.sample(memory, round(len(memory) * share)))
-    return [site for site in sites if site not in memory or site in chosen]
+    calls = [(site, 1) for site in sites if site not in memory or site in chosen]
+    return calls + [(site, later) for later in LATER for site in sites if site.split(" ")[0] in SHARED]
 
 
 def run_scenario(scenario, share, rng, jobs, verbose):
     """Returns its runs."""
     sites = scenario.healthy(2)
     chosen = choose(sites, share, rng)
-    names = places(scenario.program, chosen)
+    names = places(scenario.program, sites)
     runs = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(scenario.run, chosen):
             runs.append(run)
             if run.outcome == BAD or verbose:
-                print(f"faults: {scenario.name}: {run.outcome}: {spell(run.site, names)}: {run.why}", flush=True)
+                print(f"faults: {scenario.name}: {run.outcome}: {spell(run.site, names, run.time)}: {run.why}", flush=True)
                 if run.outcome == BAD:
                     print("    " + run.words[-6000:].replace("\n", "\n    "), flush=True)
     counts = collections.Counter(run.outcome for run in runs)

@@ -7,10 +7,10 @@ import signal
 import time
 
 import visitors
-from harness import DATA, PATIENCE, Closed, RawDriver, frame
-from tunnels import FAILED, RAW
+from harness import DATA, Closed, RawDriver, frame
+from tunnels import FAILED, RAW, RECOVERY_MAX_S
 
-SHORT_S, LONG_S = 2.0, 13.0  # below all timeouts; beyond those of the drivers and the daemon both
+SHORT_S, LONG_S = 2.0, 17.0  # below all timeouts; beyond those of the drivers and the daemon both
 WAITS_FOR_A_PORT_S = 6.0  # so long to come to know that it was taken is too long
 GARBAGE = (b"\0" * 4000, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"\r\n\r\n\r\n", b"A" * 70000)
 
@@ -130,7 +130,7 @@ async def take_over(soak, rng):
             old, done_before = tunnel.driver, tunnel.done_to_it
             await tunnel.start("--takeover")
             since = time.monotonic()
-            while old.process.poll() is None and time.monotonic() - since < PATIENCE:
+            while old.process.poll() is None and time.monotonic() - since < RECOVERY_MAX_S:
                 await asyncio.sleep(0.05)
                 was_elsewhere = tunnel.done_to_it != done_before
                 if was_elsewhere and time.monotonic() - since > WAITS_FOR_A_PORT_S:

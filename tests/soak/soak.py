@@ -27,12 +27,13 @@ from service import Wrong
 from tunnels import HTTP, RAW, VISITORS, WEBSOCKET, Tunnel, log_path
 from visitors import Refused, Torn
 
-DAEMON_FLAGS = ("--takeover-grace", "3s", "--ping-interval", "2s", "--pong-timeout", "8s", "--drain-timeout", "2s")
+DAEMON_FLAGS = ("--takeover-grace", "3s", "--ping-interval", "2s", "--pong-timeout", "12s", "--drain-timeout", "2s")
 DAEMON_FLAGS += ("--stream-window", "256KiB", "--session-window", "2MiB")
 TUNNELS = ((HTTP, 1), (HTTP, 4), (HTTP, 2), (WEBSOCKET, 2), (RAW, 1), (RAW, 4))
 VISITORS_AT_ONCE = 40
 MISCHIEF_AT_ONCE = 3
-VISIT_MAX_S = 120.0
+VISIT_MAX_S = 300.0
+HEARTBEAT_S, STALL_S = 0.2, 1.5
 THREADS = 64  # each may wait for a process
 STORM_S = 12.0
 RESTART_EVERY = 4  # storms
@@ -56,6 +57,7 @@ class Soak:
         self.tunnels = []
         self.daemon_lives = 0
         self.killed_times = []  # of the daemon: [began, ended]
+        self.stall_max_s = 0.0
         self.quiet = []  # (seconds since start, daemon's life, resident bytes, descriptors)
 
     def fail(self, why):
@@ -126,11 +128,12 @@ class Soak:
             await asyncio.wait_for(visit(tunnel.port, number, rng), VISIT_MAX_S)
             self.outcomes["served"] += 1
         except Refused as refused:
+            ended = time.monotonic()
             self.outcomes["refused"] += 1
             self.refused[str(refused)[:40]] += 1
-            if not tunnel.was_hurt_since(began):
+            await asyncio.sleep(2 * HEARTBEAT_S)  # until it is known whether we ourselves have slept
+            if not tunnel.was_hurt(began, ended):
                 self.fail(f"{name}: {refused}, and nothing was done to it")
-            await asyncio.sleep(0.05)
         except Torn as torn:
             self.judge_torn(tunnel, began, f"{name}: {torn}")
         except asyncio.TimeoutError:
@@ -144,6 +147,26 @@ class Soak:
         self.outcomes["torn"] += 1
         if not any(ended >= began for _, ended in self.killed_times):
             self.fail(f"{tunnel.name}: {torn}, and the daemon was not killed")
+
+    async def feel_the_pulse(self):
+        """The network of the tunnels is in this process: when it does not get the processor, they are cut off."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(HEARTBEAT_S)
+            stalled_s = time.monotonic() - before
+            self.stall_max_s = max(self.stall_max_s, stalled_s)
+            if stalled_s > STALL_S:
+                self.deeds["(this test itself stood still)"] += 1
+                for tunnel in self.tunnels:
+                    tunnel.hurt(before)
+                asyncio.create_task(self.recover_all())
+
+    async def recover_all(self):
+        try:
+            await asyncio.gather(*(tunnel.recover() for tunnel in self.tunnels))
+        finally:
+            for tunnel in self.tunnels:
+                tunnel.healed()
 
     # ---- mischief
 
@@ -171,6 +194,8 @@ class Soak:
 
     async def look_around(self):
         """All is quiet: what should be, is."""
+        while any(tunnel.hurts for tunnel in self.tunnels):  # it stood still
+            await asyncio.sleep(HEARTBEAT_S)
         for tunnel in self.tunnels:
             tunnel.expect_alive()
             tunnel.hurt_times.clear()
@@ -193,7 +218,7 @@ class Soak:
         for kind, connections in TUNNELS:
             self.tunnels.append(await Tunnel(self, kind, connections, free_port()).open())
         self.watch = truths.Watch(self)
-        watching = asyncio.create_task(self.watch.run())
+        helpers = [asyncio.create_task(work) for work in (self.watch.run(), self.feel_the_pulse())]
         try:
             for index in itertools.count():
                 if time.monotonic() - self.began >= minutes * 60 or self.failures:
@@ -201,8 +226,10 @@ class Soak:
                 await self.storm(index)
                 if not self.failures:
                     await self.look_around()
+                    self.print_progress()
         finally:
-            watching.cancel()
+            for helper in helpers:
+                helper.cancel()
             await self.end()
 
     async def end(self):
@@ -222,6 +249,10 @@ class Soak:
 
     # ---- what it showed
 
+    def print_progress(self):
+        seconds, _, memory, descriptors = self.quiet[-1]
+        print(f"soak: {seconds:.0f} s, quiet: {sum(self.outcomes.values())} visits, {memory >> 20} MiB, {descriptors} descriptors", flush=True)
+
     def print_summary(self):
         took = time.monotonic() - self.began
         deeds = ", ".join(f"{name} {times}" for name, times in sorted(self.deeds.items()))
@@ -233,7 +264,7 @@ class Soak:
         print(f"soak: done to it: {deeds}")
         if len(self.watch.answers_s) > 1:
             print(f"soak: the API answered {self.watch.asked} times, median {statistics.median(self.watch.answers_s) * 1e3:.0f} ms, "
-                  f"at most {max(self.watch.answers_s) * 1e3:.0f} ms; event-loop lag at most {max(self.watch.lags_s, default=0) * 1e3:.0f} ms")
+                  f"at most {max(self.watch.answers_s) * 1e3:.0f} ms; event-loop lag at most {max(self.watch.lags_s, default=0) * 1e3:.0f} ms; this test itself stood still for {self.stall_max_s * 1e3:.0f} ms at most")
         by_life = collections.defaultdict(list)
         for _, life, memory, descriptors in self.quiet:
             by_life[life].append((memory >> 20, descriptors))

@@ -11,7 +11,8 @@ from harness import PATIENCE, Expose, Pull
 from line import Line
 from service import Service, echo_messages, serve_http, serve_raw
 
-DRIVER_FLAGS = ("--wait", "--ping-interval", "2s", "--ping-timeout", "8s")
+DRIVER_FLAGS = ("--wait", "--ping-interval", "2s", "--ping-timeout", "10s")
+RECOVERY_MAX_S = 180.0  # whatever the load: never a measure of anything
 HTTP, WEBSOCKET, RAW = "http", "websocket", "raw"
 SERVICES = {HTTP: serve_http, WEBSOCKET: echo_messages, RAW: serve_raw}
 VISITORS = {HTTP: visitors.HTTP, WEBSOCKET: visitors.WEBSOCKET, RAW: visitors.RAW}
@@ -50,9 +51,11 @@ class Tunnel:
 
     # ---- what visitors may be told
 
-    def hurt(self):
+    def hurt(self, since=None):
         if self.hurts == 0:
-            self.hurt_times.append([time.monotonic(), None])
+            self.hurt_times.append([since or time.monotonic(), None])
+        elif since:
+            self.hurt_times[-1][0] = min(since, self.hurt_times[-1][0])
         self.hurts += 1
         self.done_to_it += 1
 
@@ -61,8 +64,9 @@ class Tunnel:
         if self.hurts == 0:
             self.hurt_times[-1][1] = time.monotonic()
 
-    def was_hurt_since(self, began):
-        return any(ended is None or ended >= began for _, ended in self.hurt_times)
+    def was_hurt(self, began, ended):
+        """At some time between those two."""
+        return any(since <= ended and (until is None or until >= began) for since, until in self.hurt_times)
 
     def doubt(self, began, wrong):
         """A service saw an upload that ended cleanly and too early: its driver has died, or it is wrong."""
@@ -79,7 +83,7 @@ class Tunnel:
 
     async def start(self, *flags):
         """Until one has the port. Who was killed may still have it, for as long as the grace."""
-        deadline = time.monotonic() + 2 * PATIENCE
+        deadline = time.monotonic() + RECOVERY_MAX_S
         while True:
             driver = self.spawn(*flags)
             if await asyncio.to_thread(driver.process.stdout.readline):
@@ -122,7 +126,7 @@ class Tunnel:
     async def probe(self):
         try:
             await asyncio.wait_for(PROBES[self.kind](self.port, self.soak.number(), random.Random(1)), PATIENCE)
-        except visitors.Refused:
+        except (visitors.Refused, asyncio.TimeoutError):
             return False
         except visitors.Torn as torn:
             self.soak.judge_torn(self, time.monotonic() - PATIENCE, torn)
@@ -131,7 +135,7 @@ class Tunnel:
 
     async def recover(self):
         """Until it serves again; to be called while it is hurt."""
-        deadline = time.monotonic() + 2 * PATIENCE
+        deadline = time.monotonic() + RECOVERY_MAX_S
         while not await self.probe():
             if time.monotonic() > deadline:
                 self.soak.fail(f"{self.name} does not serve again: {self.driver.stderr()[-2000:]}")
