@@ -1,7 +1,8 @@
-/* A prompt socket is written when the turn ends, libevent only takes over what the kernel does not, and whoever is told
- * of writes is told as libevent does it. */
+/* A prompt socket is read as the bytes come, and written when the turn ends, libevent only takes over what the kernel
+ * does not, and whoever is told of writes is told as libevent does it. */
 #include "prompt_socket.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -27,7 +28,9 @@ struct fixture {
     unsigned wakes;
     unsigned writes; /* write callbacks */
     bool writes_again;
-    short told; /* events */
+    unsigned reads; /* read callbacks */
+    short told;     /* events */
+    int error;      /* of the last one */
 };
 
 static void on_wake(void *owner)
@@ -55,6 +58,14 @@ static void on_event(struct bufferevent *socket, short what, void *arg)
     (void)socket;
     struct fixture *fixture = arg;
     fixture->told |= what;
+    fixture->error = EVUTIL_SOCKET_ERROR();
+}
+
+static void on_read(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct fixture *fixture = arg;
+    fixture->reads++;
 }
 
 static int set_up(void **state)
@@ -66,7 +77,7 @@ static int set_up(void **state)
     fixture->base = event_base_new();
     fixture->socket = bufferevent_socket_new(fixture->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
     fixture->peer = pair[1];
-    bufferevent_setcb(fixture->socket, NULL, on_written, on_event, fixture);
+    bufferevent_setcb(fixture->socket, on_read, on_written, on_event, fixture);
     write_queue_init(&fixture->queue, on_wake, fixture);
     assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket));
     *state = fixture;
@@ -250,6 +261,103 @@ static void what_waited_before_goes_its_way(void **state)
     assert_false(is_armed(fixture));
 }
 
+/* Whoever judges how much waits sees what the kernel has not taken; callbacks still come at the end of the turn. */
+static void what_is_due_can_be_written_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    evbuffer_add(output_of(fixture), "now", 3);
+    prompt_socket_write(&fixture->prompt);
+    assert_int_equal(read_peer(fixture), 3);
+    assert_int_equal(evbuffer_get_length(output_of(fixture)), 0);
+    assert_int_equal(fixture->writes, 0);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->writes, 1);
+    prompt_socket_write(&fixture->prompt);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->writes, 1);
+    assert_false(is_armed(fixture));
+}
+
+/* ---- reading ---- */
+
+static struct evbuffer *input_of(struct fixture *fixture)
+{
+    return bufferevent_get_input(fixture->socket);
+}
+
+static void it_reads_what_has_come_and_only_while_it_shall(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(write(fixture->peer, "early", 5), 5);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->reads, 0);
+    assert_true(prompt_socket_read(&fixture->prompt, true));
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->reads, 1);
+    assert_int_equal(evbuffer_get_length(input_of(fixture)), 5);
+    assert_true(prompt_socket_read(&fixture->prompt, false));
+    assert_int_equal(write(fixture->peer, "late", 4), 4);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->reads, 1);
+}
+
+static void an_end_is_told_once_behind_the_input(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(write(fixture->peer, "last", 4), 4);
+    shutdown(fixture->peer, SHUT_WR);
+    prompt_socket_read(&fixture->prompt, true);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->reads, 1);
+    assert_int_equal(fixture->told, 0);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_EOF);
+    fixture->told = 0;
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->told, 0);
+    assert_int_equal(evbuffer_get_length(input_of(fixture)), 4);
+}
+
+static void a_reset_is_told_with_its_error(void **state)
+{
+    struct fixture *fixture = *state;
+    evbuffer_add(output_of(fixture), "unread", 6);
+    write_queue_run(&fixture->queue);
+    close(fixture->peer); /* a pair's end with bytes in it that nobody has read is a reset */
+    fixture->peer = -1;
+    prompt_socket_read(&fixture->prompt, true);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->error, ECONNRESET);
+}
+
+static void silence_is_told_when_it_was_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    prompt_socket_read(&fixture->prompt, true);
+    prompt_socket_wait(&fixture->prompt, 1);
+    prompt_socket_wait(&fixture->prompt, 0);
+    assert_int_equal(event_pending(&fixture->prompt.readable, EV_TIMEOUT, NULL), 0);
+    prompt_socket_wait(&fixture->prompt, 1);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_TIMEOUT);
+    assert_int_equal(write(fixture->peer, "late", 4), 4);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->reads, 0); /* it does not read any more */
+}
+
+static void reading_goes_on_when_writing_has_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    prompt_socket_read(&fixture->prompt, true);
+    prompt_socket_stop_writing(&fixture->prompt);
+    evbuffer_add(output_of(fixture), "never", 5);
+    assert_true(write_queue_is_empty(&fixture->queue));
+    assert_int_equal(write(fixture->peer, "still", 5), 5);
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->reads, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +370,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_socket_that_has_ended_is_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_socket_may_end_while_the_queue_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waited_before_goes_its_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_due_can_be_written_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_reads_what_has_come_and_only_while_it_shall, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_end_is_told_once_behind_the_input, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_is_told_with_its_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(silence_is_told_when_it_was_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reading_goes_on_when_writing_has_stopped, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
