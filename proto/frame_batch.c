@@ -79,6 +79,9 @@ void frame_batch_seal(struct frame_batch *batch)
 {
     if (batch->frames == 0)
         return;
-    websocket_write(batch->role, WEBSOCKET_BINARY, batch->message, batch->out);
+    if (batch->role == WEBSOCKET_CLIENT)
+        websocket_write_keyed(&batch->keys, WEBSOCKET_BINARY, batch->message, batch->out);
+    else
+        websocket_write(batch->role, WEBSOCKET_BINARY, batch->message, batch->out);
     batch->frames = 0;
 }

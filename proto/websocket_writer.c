@@ -30,21 +30,35 @@ static size_t encode_head(enum websocket_role role, enum websocket_opcode opcode
     return 2 + length_bytes;
 }
 
-/* The head, the key and the masked payload in one extent, so that TLS and the socket get them in one piece. */
-static void write_masked(const uint8_t *head, size_t head_length, struct evbuffer *payload, struct evbuffer *out)
+/* A mask that can be guessed lets others write the bytes on the wire. */
+static void take_fresh_key(uint8_t ret_key[KEY_BYTES])
 {
-    uint8_t key[KEY_BYTES];
-    check(RAND_bytes(key, sizeof key) == 1); /* a mask that can be guessed lets others write the bytes on the wire */
+    check(RAND_bytes(ret_key, KEY_BYTES) == 1);
+}
 
+static void take_next_key(struct websocket_keys *keys, uint8_t ret_key[KEY_BYTES])
+{
+    if (keys->left < KEY_BYTES) {
+        check(RAND_bytes(keys->bytes, sizeof keys->bytes) == 1);
+        keys->left = sizeof keys->bytes;
+    }
+    memcpy(ret_key, keys->bytes + sizeof keys->bytes - keys->left, KEY_BYTES);
+    keys->left -= KEY_BYTES;
+}
+
+/* The head, the key and the masked payload in one extent, so that TLS and the socket get them in one piece. */
+static void write_masked(const uint8_t *head, size_t head_length, const uint8_t key[KEY_BYTES],
+                         struct evbuffer *payload, struct evbuffer *out)
+{
     size_t payload_length = evbuffer_get_length(payload);
-    size_t frame_length = head_length + sizeof key + payload_length;
+    size_t frame_length = head_length + KEY_BYTES + payload_length;
     struct evbuffer_iovec frame;
     check(evbuffer_reserve_space(out, (ev_ssize_t)frame_length, &frame, 1) == 1);
     uint8_t *end = frame.iov_base;
     memcpy(end, head, head_length);
     end += head_length;
-    memcpy(end, key, sizeof key);
-    end += sizeof key;
+    memcpy(end, key, KEY_BYTES);
+    end += KEY_BYTES;
 
     struct buffer_walk walk;
     uint8_t *bytes;
@@ -62,17 +76,27 @@ static void write_masked(const uint8_t *head, size_t head_length, struct evbuffe
 void websocket_write(enum websocket_role role, enum websocket_opcode opcode, struct evbuffer *payload,
                      struct evbuffer *out)
 {
-    uint8_t head[HEAD_BYTES_MAX];
+    uint8_t head[HEAD_BYTES_MAX], key[KEY_BYTES];
     size_t head_length = encode_head(role, opcode, evbuffer_get_length(payload), head);
     switch (role) {
     case WEBSOCKET_CLIENT:
-        write_masked(head, head_length, payload, out);
+        take_fresh_key(key);
+        write_masked(head, head_length, key, payload, out);
         break;
     case WEBSOCKET_SERVER:
         check(evbuffer_add(out, head, head_length) == 0);
         check(evbuffer_add_buffer(out, payload) == 0);
         break;
     }
+}
+
+void websocket_write_keyed(struct websocket_keys *keys, enum websocket_opcode opcode, struct evbuffer *payload,
+                           struct evbuffer *out)
+{
+    uint8_t head[HEAD_BYTES_MAX], key[KEY_BYTES];
+    size_t head_length = encode_head(WEBSOCKET_CLIENT, opcode, evbuffer_get_length(payload), head);
+    take_next_key(keys, key);
+    write_masked(head, head_length, key, payload, out);
 }
 
 void websocket_write_control(enum websocket_role role, enum websocket_opcode opcode, struct span bytes,
@@ -85,7 +109,7 @@ void websocket_write_control(enum websocket_role role, enum websocket_opcode opc
     size_t length = encode_head(role, opcode, bytes.length, frame);
     if (role == WEBSOCKET_CLIENT) {
         uint8_t *key = frame + length;
-        check(RAND_bytes(key, KEY_BYTES) == 1);
+        take_fresh_key(key);
         length += KEY_BYTES;
         websocket_mask_copy(frame + length, bytes.data, bytes.length, key, 0);
     } else if (bytes.length > 0) {

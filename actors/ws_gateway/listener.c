@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tcp_socket.h"
+
 enum { SHED_MAX = 256 /* connections closed in one go */ };
 
 static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_storage *ret_address)
@@ -59,6 +61,8 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
         errno = error;
         return NULL;
     }
+    if (listener)
+        tcp_socket_prepare(evconnlistener_get_fd(listener)); /* what it accepts inherits that */
     return listener;
 }
 

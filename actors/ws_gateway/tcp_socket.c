@@ -43,7 +43,6 @@ void tcp_socket_limit(struct bufferevent *socket)
 
 struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd)
 {
-    tcp_socket_prepare(fd);
     struct bufferevent *socket = bufferevent_socket_new(loop, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!socket) {
         evutil_closesocket(fd);
@@ -207,8 +206,9 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     bufferevent_setwatermark(socket, EV_READ | EV_WRITE, 0, 0);
     bufferevent_set_timeouts(socket, NULL, &stall);
     on_read(socket, lingering);
-    bufferevent_enable(socket, EV_READ | EV_WRITE);
-    if (evbuffer_get_length(bufferevent_get_output(socket)) == 0)
+    bool is_written = evbuffer_get_length(bufferevent_get_output(socket)) == 0;
+    bufferevent_enable(socket, is_written ? EV_READ : EV_READ | EV_WRITE); /* libevent tells of an empty output, too */
+    if (is_written)
         on_written(socket, lingering);
     else if (tcp_socket_is_shaking_hands(socket)) /* libevent's write timeout does not run meanwhile */
         event_add(deadline, &stall);

@@ -13,9 +13,11 @@ enum {
     VISITOR_READ_MAX = 65536, /* and off a visitor's: what may lie here of one whose stream is stalled */
 };
 
-/* Takes the accepted descriptor: non-blocking, TCP_NODELAY, nothing enabled yet. NULL: out of memory, fd closed. */
+/* Takes the accepted descriptor, non-blocking and TCP_NODELAY by its listener: nothing enabled yet. NULL: out of
+ * memory, fd closed. */
 struct bufferevent *tcp_socket_new(struct event_base *loop, evutil_socket_t fd);
-/* The two halves of it, for sockets that are made otherwise: of the descriptor, and of the bufferevent. */
+/* What listeners pass on to the sockets they accept: TCP_NODELAY. And what tcp_socket_new does to a bufferevent, for
+ * those that are made otherwise. */
 void tcp_socket_prepare(evutil_socket_t fd);
 void tcp_socket_limit(struct bufferevent *socket);
 /* A peer that vanished must be noticed fast (protocol section 7): keep-alive and user timeout. The unsent queue in the

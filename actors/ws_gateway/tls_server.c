@@ -119,7 +119,6 @@ struct bufferevent *tls_server_accept(struct tls_server *server, struct event_ba
 {
     SSL *ssl = SSL_new(server->context);
     struct bufferevent *socket = NULL;
-    tcp_socket_prepare(fd);
     if (ssl)
         socket = bufferevent_openssl_socket_new(loop, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     if (!socket) {

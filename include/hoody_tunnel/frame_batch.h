@@ -14,6 +14,7 @@ struct frame_batch {
     struct evbuffer *message; /* the open message's frames; owned */
     unsigned frames;          /* in the open message */
     uint64_t data_bytes;      /* of DATA payload, ever added */
+    struct websocket_keys keys;
 };
 
 /* `out` must outlive the batch. false: out of memory. */

@@ -83,6 +83,15 @@ size_t websocket_missing(struct websocket_reader *reader, struct evbuffer *in);
  * memory or no randomness: half a frame would spoil the connection for good. */
 void websocket_write(enum websocket_role role, enum websocket_opcode opcode, struct evbuffer *payload,
                      struct evbuffer *out);
+/* Mask keys to come: asking OpenSSL for each costs more than writing a short frame. Zero-initialised: none yet. Each is
+ * used once, and nobody can tell the next one from those before. */
+struct websocket_keys {
+    uint8_t bytes[256];
+    size_t left; /* bytes at the end that were not used yet */
+};
+/* websocket_write as a client, with the next of these keys. */
+void websocket_write_keyed(struct websocket_keys *keys, enum websocket_opcode opcode, struct evbuffer *payload,
+                           struct evbuffer *out);
 /* Control frames; bytes.length <= 125. */
 void websocket_write_control(enum websocket_role role, enum websocket_opcode opcode, struct span bytes,
                              struct evbuffer *out);

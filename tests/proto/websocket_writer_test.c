@@ -285,9 +285,41 @@ static void test_a_long_close_reason_is_cut_at_a_character(void **state)
     assert_close(WEBSOCKET_CLOSE_PROTOCOL_ERROR, reason, expected);
 }
 
+/* More frames than keys are asked for at once: each has its own, whatever went out before. */
+static void test_keys_are_used_once(void **state)
+{
+    (void)state;
+    enum { FRAMES = 200, FRAME_BYTES = 2 + 4 + 5, AT_ONCE = sizeof((struct websocket_keys){0}.bytes) / 4 };
+    struct websocket_keys keys = {0};
+    struct evbuffer *payload = evbuffer_new(), *out = evbuffer_new();
+    for (int i = 0; i < FRAMES; i++) {
+        evbuffer_add(payload, "hello", 5);
+        websocket_write_keyed(&keys, WEBSOCKET_BINARY, payload, out);
+        assert_int_equal(evbuffer_get_length(payload), 0);
+    }
+    assert_int_equal(evbuffer_get_length(out), FRAMES * FRAME_BYTES);
+    const uint8_t *frames = evbuffer_pullup(out, -1);
+    for (int i = 0; i < FRAMES; i++) {
+        const uint8_t *frame = frames + i * FRAME_BYTES;
+        uint8_t text[5];
+        assert_int_equal(frame[0], 0x82);
+        assert_int_equal(frame[1], 0x80 | 5);
+        memcpy(text, frame + 6, sizeof text);
+        naive_mask(text, sizeof text, frame + 2, 0);
+        assert_memory_equal(text, "hello", 5);
+        if (i > 0)
+            assert_memory_not_equal(frame + 2, frame - FRAME_BYTES + 2, 4);
+        if (i >= AT_ONCE)
+            assert_memory_not_equal(frame + 2, frame - AT_ONCE * FRAME_BYTES + 2, 4);
+    }
+    evbuffer_free(payload);
+    evbuffer_free(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys_are_used_once),
         cmocka_unit_test(test_masking_is_that_of_the_rfc_at_any_length_offset_and_alignment),
         cmocka_unit_test(test_masking_in_pieces_is_masking_the_whole_and_twice_is_identity),
         cmocka_unit_test(test_masking_on_the_way_leaves_the_source_alone),
