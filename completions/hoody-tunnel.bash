@@ -11,38 +11,38 @@ _hoody_tunnel()
         flag=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case ${COMP_WORDS[1]}:$flag in
-    expose:--url | pull:--url | list:--url | sessions:--url | bindings:--url | close:--url | health:--url | metrics:--url | top:--url) return 0 ;;
     expose:--port | pull:--port) return 0 ;;
     pull:--host) return 0 ;;
     expose:--host-header) words='preserve rewrite' ;;
     expose:--label | pull:--label) return 0 ;;
     pull:--connect-timeout) return 0 ;;
-    expose:--connections | pull:--connections) return 0 ;;
-    expose:--ping-interval | pull:--ping-interval) return 0 ;;
-    expose:--ping-timeout | pull:--ping-timeout) return 0 ;;
-    expose:--token-file | pull:--token-file | list:--token-file | sessions:--token-file | bindings:--token-file | close:--token-file | health:--token-file | metrics:--token-file | top:--token-file) files=yes ;;
-    expose:--proxy | pull:--proxy | list:--proxy | sessions:--proxy | bindings:--proxy | close:--proxy | health:--proxy | metrics:--proxy | top:--proxy) words='none' ;;
     close:--grace) return 0 ;;
     top:--interval) return 0 ;;
     top:--count) return 0 ;;
     list:--timeout | sessions:--timeout | bindings:--timeout | close:--timeout | health:--timeout | metrics:--timeout | top:--timeout) return 0 ;;
+    expose:--url | pull:--url | list:--url | sessions:--url | bindings:--url | close:--url | health:--url | metrics:--url | top:--url) return 0 ;;
+    expose:--connections | pull:--connections) return 0 ;;
+    expose:--ping-interval | pull:--ping-interval) return 0 ;;
+    expose:--ping-timeout | pull:--ping-timeout) return 0 ;;
+    expose:--proxy | pull:--proxy | list:--proxy | sessions:--proxy | bindings:--proxy | close:--proxy | health:--proxy | metrics:--proxy | top:--proxy) words='none' ;;
+    expose:--token-file | pull:--token-file | list:--token-file | sessions:--token-file | bindings:--token-file | close:--token-file | health:--token-file | metrics:--token-file | top:--token-file) files=yes ;;
     expose:--cacert | pull:--cacert | list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
         1:*) words='expose pull list sessions bindings close health metrics top' ;;
-        *:expose:-*) words='--url --port --takeover --host-header --label --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --json --qr --plain --log-requests --inspect --inspect-show-secrets --cacert --insecure --help --version' ;;
+        *:expose:-*) words='--port --pull --takeover --host-header --label --json --qr --plain --log-requests --inspect --inspect-show-secrets --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
         *:expose:*) return 0 ;;
-        *:pull:-*) words='--url --port --host --label --connect-timeout --connections --wait --exit-on-loss --ping-interval --ping-timeout --token-file --proxy --json --plain --log-requests --cacert --insecure --help --version' ;;
+        *:pull:-*) words='--port --host --label --connect-timeout --json --plain --log-requests --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
         *:pull:*) return 0 ;;
-        *:list:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
-        *:sessions:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
-        *:bindings:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
-        *:close:-*) words='--url --token-file --proxy --json --grace --timeout --cacert --insecure --help --version' ;;
+        *:list:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:sessions:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:bindings:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:close:-*) words='--json --grace --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:close:*) return 0 ;;
-        *:health:*) words='--url --token-file --proxy --json --timeout --cacert --insecure --help --version' ;;
-        *:metrics:*) words='--url --token-file --proxy --timeout --cacert --insecure --help --version' ;;
-        *:top:*) words='--url --token-file --proxy --interval --count --timeout --cacert --insecure --help --version' ;;
+        *:health:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:metrics:*) words='--timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:top:*) words='--interval --count --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         esac
         ;;
     esac

@@ -2,10 +2,8 @@
 #ifndef HOODY_DRIVER_OPTIONS_H
 #define HOODY_DRIVER_OPTIONS_H
 
-#include "target.h"
+#include "option_values.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 enum command {
@@ -14,39 +12,48 @@ enum command {
     COMMAND_COUNT /* none: only --help or --version */
 };
 
-typedef const char *option_TEXT; /* borrowed from the arguments or the environment; "" when there is none */
-typedef uint16_t option_PORT;
-typedef uint32_t option_COUNT;
-typedef uint32_t option_TIMES;
-typedef uint32_t option_TIME;  /* milliseconds, 1 at least */
-typedef uint32_t option_GRACE; /* milliseconds */
-typedef bool option_FLAG;
-typedef struct {
-    bool is_given;
-    struct host_port where; /* host an address of loopback */
-} option_PLACE;
-
-enum {
-    OPTION_COUNT_MAX = 16,
-    OPTION_TIMES_MAX = 999999,
-    OPTION_GRACE_MAX_MS = 5000,    /* the API takes no more */
-    OPTION_TIME_MAX_MS = 86400000, /* a day */
+enum option_id {
+#define OPTION(commands, name, field, kind, placeholder, environment, initial, help) OPTION_##field,
+#include "options.def"
+    OPTION_COUNT_OF_ALL
 };
+
+/* Who said it; the later ones win. */
+enum option_source { SOURCE_INITIAL, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+enum { OPTION_ARGUMENTS_MAX = 64 };
 
 struct options {
     enum command command;
     bool wants_help; /* of `command`, or of everything */
     bool wants_version;
-    const char *argument; /* the positional one; borrowed, NULL: none */
+    const char *arguments[OPTION_ARGUMENTS_MAX]; /* the positional ones; borrowed */
+    size_t argument_count;
+    enum option_source sources[OPTION_COUNT_OF_ALL];
 #define OPTION(commands, name, field, kind, placeholder, environment, initial, help) option_##kind field;
 #include "options.def"
 };
 
-enum { USAGE_ERROR_BYTES = 512 };
-
 /* `environment(name)` is getenv or a test's. false: ret_error says what is wrong, in one line. */
 bool options_parse(int argc, char *const argv[], char *(*environment)(const char *name), struct options *ret_options,
                    char ret_error[USAGE_ERROR_BYTES]);
+
+/* What the list says of an option. */
+struct option_text {
+    const char *name; /* without the dashes */
+    enum option_kind kind;
+    const char *placeholder;
+    const char *initial;
+    const char *help;
+};
+
+/* NULL: it is not of that command. */
+const struct option_text *options_text(enum option_id id, enum command command);
+
+/* What a configuration file says of an option, unless flag or environment say otherwise; `value` is borrowed, `where`
+ * names its key. false: ret_error says what is wrong, in one line. */
+bool options_assign_from_file(struct options *options, enum option_id id, const char *value, const char *where,
+                              char ret_error[USAGE_ERROR_BYTES]);
 
 /* The help of one command, or of the program for COMMAND_COUNT. */
 void options_print_help(enum command command, FILE *out);

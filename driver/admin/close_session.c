@@ -52,7 +52,7 @@ static bool search(const struct operator_call *call, const char *path, const cha
         struct span id = api_text(&reader, row, "sessionId");
         if (!is_session_id(id))
             reader.bad_field = "sessionId";
-        else if (begins_with(id, call->options->argument))
+        else if (begins_with(id, call->options->arguments[0]))
             check(json_object_setn_new(found, (const char *)id.data, id.length, json_true()) == 0);
     }
     if (reader.bad_field != NULL)
@@ -78,7 +78,7 @@ static void fail_ambiguous(const json_t *found, const char *shown, struct ask_fa
 static bool find_session(const struct operator_call *call, char ret_id[ID_BYTES + 1], struct ask_failure *ret_failure)
 {
     json_t *found = json_object();
-    char *shown = shown_text_new(span_of_string(call->options->argument));
+    char *shown = shown_text_new(span_of_string(call->options->arguments[0]));
     check(found != NULL);
     bool is_found = search(call, "/sessions", "sessions", found, ret_failure) &&
                     search(call, "/bindings", "bindings", found, ret_failure); /* parked ones are here only */
@@ -98,7 +98,7 @@ static bool find_session(const struct operator_call *call, char ret_id[ID_BYTES 
 
 static bool name_session(const struct operator_call *call, char ret_id[ID_BYTES + 1], struct ask_failure *ret_failure)
 {
-    const char *argument = call->options->argument;
+    const char *argument = call->options->arguments[0];
     if (is_session_id(span_of_string(argument))) {
         strcpy(ret_id, argument);
         return true;

@@ -31,8 +31,17 @@ struct tunnel_plans {
 
 enum { PLAN_WHY_BYTES = 512 };
 
-/* Of `expose` and `pull`. false: ret_why says in one line what is wrong. */
+/* Of `expose` and `pull`: one tunnel for each TARGET, then one for each --pull. false: ret_why says in one line what is
+ * wrong. */
 bool tunnel_plans_of_options(const struct options *options, struct tunnel_plans *ret_plans,
                              char ret_why[PLAN_WHY_BYTES]);
+
+/* What flags and the configuration file have in common; `where` names the flag or the key. false: ret_why says in one
+ * line what is wrong. */
+bool tunnel_host_header_check(const char *value, const char *where, char ret_why[PLAN_WHY_BYTES]);
+bool tunnel_host_check(const char *value, const char *where, char ret_why[PLAN_WHY_BYTES]);
+
+/* The first of those before `index` that wants the very port that this one wants; NULL: none does. */
+const struct tunnel_plan *tunnel_plans_find_rival(const struct tunnel_plans *plans, size_t index);
 
 #endif

@@ -1,7 +1,8 @@
 """Both programs' command lines, from their lists: what the man pages and the completions are made of.
 
 What holds of both lists: an upper-case word of an argument is a placeholder, a lower-case one is meant as it stands
-(`preserve|rewrite|VALUE`); FILE is a file's name; a help that says `repeatable` means it.
+(`preserve|rewrite|VALUE`); FILE is a file's name; [WORD] may be missing, WORD... may come several times; a help that says
+`repeatable` means it.
 """
 
 import re
@@ -67,7 +68,11 @@ def words_of(argument):
 
 
 def is_file(argument):
-    return "FILE" in argument.split("|")
+    return "FILE" in placeholders_of(argument)
+
+
+def placeholders_of(argument):
+    return [word for word in re.split(r"[][|.= ]+", argument) if word and word not in words_of(argument)]
 
 
 def number_text(kind, number):
@@ -122,14 +127,14 @@ def driver():
                 name=option["name"],
                 help=option["help"],
                 argument=option["placeholder"],
-                default="" if option["kind"] == "FLAG" else option["initial"],
+                default="" if option["kind"] in ("FLAG", "LIST") else option["initial"],
                 range=driver_range(kinds.get(option["kind"], "")),
                 variable=option["environment"],
                 commands=commands_of(option, [command.name for command in commands]),
             )
         )
     flags += [Flag("help", "how the program, or a command, is used"), Flag("version", "the version")]
-    others = {macro for macro, _, _ in calls_of(DRIVER_LIST)} - {"COMMAND", "OPTION"}
+    others = {macro for macro, _, _ in calls_of(DRIVER_LIST)} - {"COMMAND", "GROUP", "OPTION"}
     if others:
         raise Bad(f"{DRIVER_LIST}: {', '.join(sorted(others))}")
     return Program("hoody-tunnel", DRIVER_LIST, flags, commands)

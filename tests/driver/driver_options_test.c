@@ -63,7 +63,7 @@ static void without_flags_the_defaults_hold(void **state)
     (void)state;
     struct options options = parsed("expose 3000");
     assert_int_equal(options.command, COMMAND_expose);
-    assert_string_equal(options.argument, "3000");
+    assert_string_equal(options.arguments[0], "3000");
     assert_string_equal(options.url, "ws://127.0.0.1:7080");
     assert_int_equal(options.port, 0);
     assert_false(options.takeover);
@@ -84,7 +84,7 @@ static void flags_are_read_in_both_spellings_and_any_order(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
         struct options options = parsed(LINES[i]);
-        assert_string_equal(options.argument, "3000");
+        assert_string_equal(options.arguments[0], "3000");
         assert_string_equal(options.url, "ws://h:1");
         assert_int_equal(options.port, 8080);
         assert_true(options.takeover);
@@ -102,7 +102,7 @@ static void pull_has_flags_of_its_own(void **state)
     assert_int_equal(options.connect_timeout_ms, 10000);
     assert_int_equal(options.connections, 1);
     options = parsed("pull db:5432 --url ws://h:1 --port 5433 --host ::1 --label db --connect-timeout=1500ms");
-    assert_string_equal(options.argument, "db:5432");
+    assert_string_equal(options.arguments[0], "db:5432");
     assert_string_equal(options.url, "ws://h:1");
     assert_int_equal(options.port, 5433);
     assert_string_equal(options.host, "::1");
@@ -143,7 +143,7 @@ static void place_is(const char *line, const char *host, uint16_t port)
     assert_true(options.inspect.is_given);
     assert_string_equal(options.inspect.where.host, host);
     assert_int_equal(options.inspect.where.port, port);
-    assert_string_equal(options.argument, "3000");
+    assert_string_equal(options.arguments[0], "3000");
 }
 
 static void an_inspection_is_wished_with_or_without_an_address(void **state)
@@ -159,7 +159,7 @@ static void an_inspection_is_wished_with_or_without_an_address(void **state)
     place_is("expose --inspect=[::1]:4041 3000", "::1", 4041);
     place_is("expose 3000 --inspect 127.0.0.1:4041", "127.0.0.1", 4041);
     place_is("expose 3000 --inspect localhost:4041 --inspect-show-secrets", "127.0.0.1", 4041);
-    assert_string_equal(parsed("expose --inspect 127.0.0.1:4041").argument, "127.0.0.1:4041");
+    assert_string_equal(parsed("expose --inspect 127.0.0.1:4041").arguments[0], "127.0.0.1:4041");
     error_is("expose 3000 --inspect=0.0.0.0:4040",
              "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0.0.0.0:4040'");
     error_is("expose 3000 --inspect=x:4040",
@@ -202,7 +202,7 @@ static void operators_commands_have_flags_of_their_own(void **state)
     }
     struct options options =
         parsed("close S-1 --grace 0 --json --timeout 1500ms --cacert a.pem --insecure --url https://h");
-    assert_string_equal(options.argument, "S-1");
+    assert_string_equal(options.arguments[0], "S-1");
     assert_int_equal(options.grace_ms, 0);
     assert_true(options.json);
     assert_int_equal(options.timeout_ms, 1500);
@@ -251,6 +251,73 @@ static void the_flag_wins_over_the_environment_and_that_over_the_default(void **
     assert_string_equal(parsed("expose 1").url, "ws://127.0.0.1:7080");
 }
 
+static void several_arguments_are_kept_in_order(void **state)
+{
+    (void)state;
+    struct options options = parsed("expose 3000 --pull 5432 8080=4000 --pull=15432=db:5432");
+    assert_int_equal(options.argument_count, 2);
+    assert_string_equal(options.arguments[0], "3000");
+    assert_string_equal(options.arguments[1], "8080=4000");
+    assert_int_equal(options.pull.count, 2);
+    assert_string_equal(options.pull.items[0], "5432");
+    assert_string_equal(options.pull.items[1], "15432=db:5432");
+}
+
+/* `times` words follow the command. */
+static void one_of_many_is_too_many(const char *command, const char *word, size_t times, const char *expected)
+{
+    char *argv[OPTION_ARGUMENTS_MAX + 4] = {(char[]){"hoody-tunnel"}, (char *)(uintptr_t)command};
+    char error[USAGE_ERROR_BYTES] = "";
+    struct options options = {0};
+    int argc = 2;
+    for (size_t i = 0; i < times; i++)
+        argv[argc++] = (char *)(uintptr_t)word;
+    assert_true(options_parse(argc, argv, environment, &options, error));
+    argv[argc++] = (char *)(uintptr_t)word;
+    assert_false(options_parse(argc, argv, environment, &options, error));
+    assert_string_equal(error, expected);
+}
+
+static void arguments_have_a_limit(void **state)
+{
+    (void)state;
+    one_of_many_is_too_many("pull", "a", OPTION_ARGUMENTS_MAX, "one argument too many: 'a'");
+}
+
+static void a_list_has_a_limit(void **state)
+{
+    (void)state;
+    option_LIST list = {0};
+    char error[USAGE_ERROR_BYTES];
+    for (size_t i = 0; i < OPTION_LIST_MAX; i++)
+        assert_true(option_value_read(LIST, "x", "", "--pull", &list, error));
+    assert_false(option_value_read(LIST, "x", "", "--pull", &list, error));
+    assert_string_equal(error, "--pull must be given no more than 32 times");
+}
+
+static void a_file_fills_in_what_neither_flag_nor_environment_say(void **state)
+{
+    (void)state;
+    char error[USAGE_ERROR_BYTES] = "";
+    environment_url = "ws://from-environment";
+    struct options options = parsed("pull 1 --ping-timeout 3s");
+    assert_true(options_assign_from_file(&options, OPTION_url, "ws://from-file", "url", error));
+    assert_string_equal(options.url, "ws://from-environment");
+    assert_true(options_assign_from_file(&options, OPTION_ping_timeout_ms, "4s", "ping_timeout", error));
+    assert_int_equal(options.ping_timeout_ms, 3000);
+    assert_true(options_assign_from_file(&options, OPTION_ping_interval_ms, "4s", "ping_interval", error));
+    assert_int_equal(options.ping_interval_ms, 4000);
+    assert_true(options_assign_from_file(&options, OPTION_wait, "true", "wait", error));
+    assert_true(options.wait);
+    assert_false(options_assign_from_file(&options, OPTION_wait, "yes", "wait", error));
+    assert_string_equal(error, "wait must be true or false, not 'yes'");
+    assert_false(options_assign_from_file(&options, OPTION_ping_timeout_ms, "x", "ping_timeout", error));
+    environment_url = NULL;
+    options = parsed("pull 1");
+    assert_true(options_assign_from_file(&options, OPTION_url, "ws://from-file", "url", error));
+    assert_string_equal(options.url, "ws://from-file");
+}
+
 static void the_last_of_two_wins(void **state)
 {
     (void)state;
@@ -283,7 +350,7 @@ static void wrong_usage_is_told_in_one_line(void **state)
     error_is("", "a command is missing");
     error_is("expsoe 3000", "unknown command 'expsoe'");
     error_is("expose", "TARGET is missing");
-    error_is("expose 1 2", "one argument too many: '2'");
+    error_is("pull", "TARGET is missing");
     error_is("expose 1 --bogus", "unknown flag '--bogus'");
     error_is("expose 1 --por 1", "unknown flag '--por'");
     error_is("expose 1 -p", "unknown flag '-p'");
@@ -334,7 +401,7 @@ static void help_names_every_flag_with_its_default_and_fits_a_screen(void **stat
                                         "HOODY_TUNNEL_URL",
                                         "ws://127.0.0.1:7080",
                                         "default rewrite",
-                                        "Example: hoody-tunnel expose 3000"};
+                                        "Example: hoody-tunnel expose "};
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
         assert_non_null(strstr(text, PARTS[i]));
     size_t lines = 0;
@@ -368,6 +435,10 @@ int main(void)
         cmocka_unit_test_setup(what_operators_may_not_say_is_told, reset_environment),
         cmocka_unit_test_setup(connections_are_1_to_16, reset_environment),
         cmocka_unit_test_setup(the_flag_wins_over_the_environment_and_that_over_the_default, reset_environment),
+        cmocka_unit_test_setup(several_arguments_are_kept_in_order, reset_environment),
+        cmocka_unit_test_setup(arguments_have_a_limit, reset_environment),
+        cmocka_unit_test_setup(a_list_has_a_limit, reset_environment),
+        cmocka_unit_test_setup(a_file_fills_in_what_neither_flag_nor_environment_say, reset_environment),
         cmocka_unit_test_setup(the_last_of_two_wins, reset_environment),
         cmocka_unit_test_setup(a_value_may_begin_with_a_dash_or_be_empty, reset_environment),
         cmocka_unit_test_setup(help_and_version_need_nothing_else, reset_environment),

@@ -1,0 +1,132 @@
+#include "options_table.h"
+
+#include <string.h>
+
+enum {
+    HELP_COLUMN = 25, /* where the explanations begin */
+    LINE_WIDTH = 79,
+    EXPLANATION_BYTES = 512,
+};
+
+/* Words from HELP_COLUMN on, where the line now is, broken before LINE_WIDTH. */
+static void print_explanation(const char *text, FILE *out)
+{
+    size_t column = HELP_COLUMN;
+    for (const char *word = text; *word != '\0';) {
+        size_t length = strcspn(word, " ");
+        bool begins_line = column == HELP_COLUMN;
+        if (!begins_line && column + 1 + length > LINE_WIDTH) {
+            fprintf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+            begins_line = true;
+        }
+        fprintf(out, "%s%.*s", begins_line ? "" : " ", (int)length, word);
+        column += length + !begins_line;
+        word += length + strspn(word + length, " ");
+    }
+    fputc('\n', out);
+}
+
+static void print_flag(const struct option *option, FILE *out)
+{
+    const struct option_text *flag = &option->text;
+    char text[EXPLANATION_BYTES];
+    bool has_default = flag->kind != FLAG && *flag->initial != '\0' && strcmp(flag->initial, "0") != 0;
+    int used = fprintf(out, "  --%s%s%s", flag->name, *flag->placeholder != '\0' ? " " : "", flag->placeholder);
+    if (used < HELP_COLUMN)
+        fprintf(out, "%*s", HELP_COLUMN - used, "");
+    else
+        fprintf(out, "\n%*s", HELP_COLUMN, "");
+    snprintf(text, sizeof text, "%s%s%s%s", flag->help, has_default ? " (default " : "",
+             has_default ? flag->initial : "", has_default ? ")" : "");
+    print_explanation(text, out);
+}
+
+static void print_variables(enum command command, FILE *out)
+{
+    fputs("\nVariables, where a flag is not given:\n ", out);
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (IS_IN(OPTIONS[i].commands, command) && *OPTIONS[i].environment != '\0')
+            fprintf(out, " %s", OPTIONS[i].environment);
+    fputc('\n', out);
+}
+
+/* With the heading of their group before the first of each. */
+static void print_flags(enum command command, FILE *out)
+{
+    static const struct {
+        const char *title; /* NULL: an option */
+        enum option_id id;
+    } LINES[] = {
+#define GROUP(title)                                                                 {title, 0},
+#define OPTION(commands, name, field, kind, placeholder, environment, initial, help) {NULL, OPTION_##field},
+#include "options.def"
+    };
+    const char *title = NULL;
+    for (size_t i = 0; i < COUNT_OF(LINES); i++) {
+        if (LINES[i].title != NULL)
+            title = LINES[i].title;
+        if (LINES[i].title != NULL || !IS_IN(OPTIONS[LINES[i].id].commands, command))
+            continue;
+        if (title != NULL)
+            fprintf(out, "\n%s:\n", title);
+        title = NULL;
+        print_flag(&OPTIONS[LINES[i].id], out);
+    }
+}
+
+/* What the positional arguments are, "" when there are none. */
+static const char *arguments_help(enum command command)
+{
+    const char *argument = COMMANDS[command].argument;
+    if (strcmp(argument, "TARGET...") == 0)
+        return "  TARGET is 3000, host:3000 or [::1]:3000; without a host: 127.0.0.1.\n"
+               "  8080=3000 asks for the container's port 8080. Several make one session.\n";
+    if (strcmp(argument, "SESSION") == 0)
+        return "  SESSION is an id as `list` shows it, or the beginning of just one.\n";
+    return "";
+}
+
+static bool holds_tunnels(enum command command)
+{
+    return command == COMMAND_expose || command == COMMAND_pull;
+}
+
+static void print_command_help(enum command command, FILE *out)
+{
+    const struct command_text *text = &COMMANDS[command];
+    fprintf(out, "%s %s: %s\n\nUsage: %s %s%s%s [flags]\n%s", PROGRAM, text->name, text->summary, PROGRAM, text->name,
+            *text->argument != '\0' ? " " : "", text->argument, arguments_help(command));
+    print_flags(command, out);
+    print_variables(command, out);
+    fprintf(out, "Example: %s\nExit status: 0 %s, 1 failed, 2 wrong usage, 3 daemon not reachable\n", text->example,
+            holds_tunnels(command) ? "ended by Ctrl-C" : "fine");
+}
+
+static void print_program_help(FILE *out)
+{
+    fprintf(out, "%s leads ports of a container to services of this machine.\n\nUsage: %s COMMAND [flags]\n\n", PROGRAM,
+            PROGRAM);
+    fputs("Commands:\n", out);
+    for (size_t i = 0; i < COUNT_OF(COMMANDS); i++)
+        fprintf(out, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    fputs("\nFirst steps, all on one machine; --url leads to a daemon elsewhere:\n"
+          "  hoody-tunneld &                  # the daemon, as it runs in a container\n"
+          "  python3 -m http.server 3000 &    # any web service\n"
+          "  " PROGRAM " expose 8080=3000    # serves it at http://127.0.0.1:8080\n",
+          out);
+    fputs("\n`" PROGRAM " COMMAND --help` tells more; `" PROGRAM " --version` its version.\n", out);
+}
+
+void options_print_help(enum command command, FILE *out)
+{
+    if (command != COMMAND_COUNT)
+        print_command_help(command, out);
+    else
+        print_program_help(out);
+}
+
+void options_print_version(FILE *out)
+{
+    fputs(PROGRAM " " HOODY_VERSION "\n", out);
+}
