@@ -20,6 +20,8 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.85)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode>=4.1)
+pkg_check_modules(CYAML REQUIRED IMPORTED_TARGET libcyaml>=1.3)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1>=0.2)
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka>=1.1)
 
 # llhttp: Debian 12's node-llhttp ships the C sources, which we compile in strict mode; newer Debian has libllhttp-dev.

@@ -20,21 +20,23 @@ _hoody_tunnel()
     top:--interval) return 0 ;;
     top:--count) return 0 ;;
     list:--timeout | sessions:--timeout | bindings:--timeout | close:--timeout | health:--timeout | metrics:--timeout | top:--timeout) return 0 ;;
-    expose:--url | pull:--url | list:--url | sessions:--url | bindings:--url | close:--url | health:--url | metrics:--url | top:--url) return 0 ;;
-    expose:--connections | pull:--connections) return 0 ;;
-    expose:--ping-interval | pull:--ping-interval) return 0 ;;
-    expose:--ping-timeout | pull:--ping-timeout) return 0 ;;
-    expose:--proxy | pull:--proxy | list:--proxy | sessions:--proxy | bindings:--proxy | close:--proxy | health:--proxy | metrics:--proxy | top:--proxy) words='none' ;;
-    expose:--token-file | pull:--token-file | list:--token-file | sessions:--token-file | bindings:--token-file | close:--token-file | health:--token-file | metrics:--token-file | top:--token-file) files=yes ;;
-    expose:--cacert | pull:--cacert | list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
+    expose:--url | pull:--url | up:--url | list:--url | sessions:--url | bindings:--url | close:--url | health:--url | metrics:--url | top:--url) return 0 ;;
+    expose:--connections | pull:--connections | up:--connections) return 0 ;;
+    expose:--ping-interval | pull:--ping-interval | up:--ping-interval) return 0 ;;
+    expose:--ping-timeout | pull:--ping-timeout | up:--ping-timeout) return 0 ;;
+    expose:--proxy | pull:--proxy | up:--proxy | list:--proxy | sessions:--proxy | bindings:--proxy | close:--proxy | health:--proxy | metrics:--proxy | top:--proxy) words='none' ;;
+    expose:--token-file | pull:--token-file | up:--token-file | list:--token-file | sessions:--token-file | bindings:--token-file | close:--token-file | health:--token-file | metrics:--token-file | top:--token-file) files=yes ;;
+    expose:--cacert | pull:--cacert | up:--cacert | list:--cacert | sessions:--cacert | bindings:--cacert | close:--cacert | health:--cacert | metrics:--cacert | top:--cacert) files=yes ;;
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
-        1:*) words='expose pull list sessions bindings close health metrics top' ;;
+        1:*) words='expose pull up list sessions bindings close health metrics top' ;;
         *:expose:-*) words='--port --pull --takeover --host-header --label --json --qr --plain --log-requests --inspect --inspect-show-secrets --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
         *:expose:*) return 0 ;;
         *:pull:-*) words='--port --host --label --connect-timeout --json --plain --log-requests --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
         *:pull:*) return 0 ;;
+        *:up:-*) words='--json --qr --plain --log-requests --inspect --inspect-show-secrets --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
+        *:up:*) files=yes ;;
         *:list:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:sessions:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:bindings:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;

@@ -40,6 +40,8 @@ int main(int argc, char *argv[])
     case COMMAND_expose:
     case COMMAND_pull:
         return (int)tunnels_run(&options);
+    case COMMAND_up:
+        return (int)up_run(&options);
     case COMMAND_list:
     case COMMAND_sessions:
     case COMMAND_bindings:

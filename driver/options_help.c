@@ -84,12 +84,19 @@ static const char *arguments_help(enum command command)
                "  8080=3000 asks for the container's port 8080. Several make one session.\n";
     if (strcmp(argument, "SESSION") == 0)
         return "  SESSION is an id as `list` shows it, or the beginning of just one.\n";
+    if (strcmp(argument, "[FILE] [NAME...]") == 0)
+        return "  FILE has a dot or a slash; else ./hoody-tunnel.yaml or ~/.config/hoody-tunnel/\n"
+               "  tunnels.yaml. NAMEs choose tunnels of it. `man hoody-tunnel.yaml` has all keys:\n"
+               "    url: ws://127.0.0.1:7080      # what a flag says without dashes, - is _ here\n"
+               "    tunnels:\n"
+               "      - {name: web, expose: 3000, port: 8080}\n"
+               "      - {name: db, pull: db.local:5432}\n";
     return "";
 }
 
 static bool holds_tunnels(enum command command)
 {
-    return command == COMMAND_expose || command == COMMAND_pull;
+    return command == COMMAND_expose || command == COMMAND_pull || command == COMMAND_up;
 }
 
 static void print_command_help(enum command command, FILE *out)

@@ -27,6 +27,7 @@ static bool run(const struct operator_call *call, struct ask_failure *ret_failur
         return operator_top(call, ret_failure);
     case COMMAND_expose:
     case COMMAND_pull:
+    case COMMAND_up:
     case COMMAND_COUNT:
         break;
     }

@@ -189,7 +189,11 @@ void session_bind_refused(struct session *session, struct binding *binding, cons
 
 void session_bind_revoked(struct session *session, struct binding *binding, const char *reason)
 {
-    give_up(session, binding, "port %u was taken away: %s", (unsigned)binding->port, reason);
+    bool says_which = strncmp(reason, "port ", 5) == 0;
+    if (says_which)
+        give_up(session, binding, "%s", reason);
+    else
+        give_up(session, binding, "port %u was taken away: %s", (unsigned)binding->port, reason);
     session_bindings_changed(session);
 }
 

@@ -1,9 +1,11 @@
 #include "tunnel_commands.h"
 
+#include "config_file.h"
 #include "report/report.h"
 #include "tunnel_set.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static enum exit_status complain(const struct options *options, const char *why)
 {
@@ -21,4 +23,17 @@ enum exit_status tunnels_run(const struct options *options)
     if (!tunnel_plans_of_options(options, &plans, why))
         return complain(options, why);
     return tunnel_set_run(options, &plans);
+}
+
+enum exit_status up_run(struct options *options)
+{
+    struct config_file file;
+    struct tunnel_plans plans;
+    char why[CONFIG_WHY_BYTES];
+    if (!config_file_open(options, getenv, &file, &plans, why))
+        return complain(options, why);
+    const char *conflict = report_flags_conflict(options);
+    enum exit_status status = conflict != NULL ? complain(options, conflict) : tunnel_set_run(options, &plans);
+    config_file_close(&file);
+    return status;
 }

@@ -12,6 +12,7 @@ from generate.def_lists import Bad, calls_of, kinds_of, records_of
 
 DAEMON_LIST = "actors/options.def"
 DRIVER_LIST = "driver/options.def"
+TUNNEL_KEYS_LIST = "driver/config/tunnel_keys.def"
 
 # As option_number_print of actors/option_values.c: the largest unit that shows the whole value.
 UNITS = {
@@ -80,6 +81,38 @@ def number_text(kind, number):
         if factor == 1 or (number != 0 and number % factor == 0):
             return f"{number // factor}{suffix}"
     raise Bad(f"{kind}: no unit for {number}")
+
+
+@dataclass
+class Key:
+    """Of the driver's configuration file."""
+
+    name: str
+    help: str
+    argument: str = ""
+    default: str = ""
+    range: str = ""
+    of: str = ""  # "expose" or "pull" when it is of such tunnels only
+
+
+def session_keys(program):
+    """The flags of `up`, as keys."""
+    keys = []
+    for flag in program.flags:
+        if "up" in flag.commands:
+            name, default = flag.name.replace("-", "_"), flag.default or ("" if flag.argument else "false")
+            keys.append(Key(name, flag.help, flag.argument or "true|false", default, flag.range))
+    return keys
+
+
+def tunnel_keys():
+    kinds = kinds_of(DRIVER_LIST)
+    keys = []
+    for record in records_of(TUNNEL_KEYS_LIST, "TUNNEL_KEY"):
+        limits = driver_range(kinds[record["kind"]])
+        of = "" if record["of"] == "BOTH" else record["of"].lower()
+        keys.append(Key(record["name"], record["help"], record["placeholder"], record["initial"], limits, of))
+    return keys
 
 
 def daemon():

@@ -112,3 +112,14 @@ def examples(program):
     for command in program.commands:
         lines += [f".It {quoted(command.summary)}", f".Dl $ {command_line(command.example)}"]
     return lines
+
+
+def keys(listed):
+    """Of the configuration file."""
+    lines = []
+    for key in listed:
+        lines += [f".It Cm {literal(key.name)} : Ar {literal(key.argument)}", *sentences(key.help)]
+        told = [text for text in (key.of and f"only with {key.of}", limits(key)) if text]
+        if told:
+            lines += sentences(f"({'; '.join(told)})")
+    return lines

@@ -387,6 +387,30 @@ def driver_options():
     }
 
 
+def driver_config():
+    web = "tunnels:\n- {name: web, expose: 3000}\n"
+    texts = {
+        "all": "url: wss://h:1\nconnections: 4\nwait: true\nping_interval: 5s\nproxy: http://p:1\ntoken_file: t\n"
+        "tunnels:\n- name: web\n  expose: app:3000\n  port: 8080\n  label: 'x'\n  takeover: true\n  host_header: preserve\n"
+        "- name: db\n  pull: \"[::1]:5432\"\n  host: ::1\n  connect_timeout: 2s\n",
+        "flow": "{url: ws://h, tunnels: [{name: web, expose: 3000}, {name: db, pull: 5432}]}",
+        "aliases": "tunnels:\n- &a {name: a, expose: &p 3000, port: *p}\n- *a\n",
+        "blocks": "tunnels:\n- name: >-\n    web\n  expose: |\n    3000\n",
+        "unknown": "urll: x\n" + web,
+        "unknown-of-tunnel": "tunnels:\n- name: a\n  exposed: 1\n",
+        "twice": "url: ws://a\nurl: ws://b\n",
+        "shape": "tunnels: {web: 3000}\n",
+        "no-yaml": "url: a: b\n",
+        "nul": 'url: "a\\0b"\n',
+        "documents": web + "---\n" + web,
+        "empty": "",
+        "null": "url:\n" + web,
+        "nested": "url: [[[[{a: [b]}]]]]\n",
+        "merge": "tunnels:\n- <<: {name: a}\n",
+    }
+    return {name: text.encode() for name, text in texts.items()} | {"utf-16": ("\ufeff" + web).encode("utf-16-le")}
+
+
 def driver_target():
     return {
         "port": b"3000",
@@ -454,7 +478,7 @@ TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
     http_forward,
     http_forward_write, payloads, stream_payloads, stream_head_pull, message_unpack, browser_guard, cidr, daemon_options, driver_options,
-    driver_target, driver_handshake, api_route, public_url, gateway_session, inspect,
+    driver_config, driver_target, driver_handshake, api_route, public_url, gateway_session, inspect,
 ]
 
 

@@ -65,6 +65,9 @@ def the_drivers_commands_and_flags(offers):
     offers.expect("hoody-tunnel expose 3000 --host-header r", ["rewrite"])
     offers.expect("hoody-tunnel expose 3000 --host-header=", ["preserve", "rewrite"])
     offers.expect("hoody-tunnel expose --port ", [])
+    offers.expect("hoody-tunnel expose 3000 40", [])
+    offers.expect("hoody-tunnel up ", ["fig", "fog and mist"])
+    offers.expect("hoody-tunnel up ./tunnels.yaml --wait f", ["fig", "fog and mist"])
 
 
 def what_the_lists_will_have(offers):
@@ -91,6 +94,7 @@ def the_installed_files_are_found_by_name(build):
                 f"fish/vendor_completions.d/{program}.fish",
             ):
                 assert os.path.isfile(os.path.join(prefix, "share", path)), path
+        assert os.path.isfile(os.path.join(prefix, "share/man/man5/hoody-tunnel.yaml.5"))
 
 
 def main():
