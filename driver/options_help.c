@@ -85,12 +85,13 @@ static const char *arguments_help(enum command command)
     if (strcmp(argument, "SESSION") == 0)
         return "  SESSION is an id as `list` shows it, or the beginning of just one.\n";
     if (strcmp(argument, "[FILE] [NAME...]") == 0)
-        return "  FILE has a dot or a slash; else ./hoody-tunnel.yaml or ~/.config/hoody-tunnel/\n"
-               "  tunnels.yaml. NAMEs choose tunnels of it. `man hoody-tunnel.yaml` has all keys:\n"
-               "    url: ws://127.0.0.1:7080      # what a flag says without dashes, - is _ here\n"
+        return "  FILE has a dot or a slash; without one it is ./hoody-tunnel.yaml, else\n"
+               "  ~/.config/hoody-tunnel/tunnels.yaml. NAMEs choose some of its tunnels.\n"
+               "    url: ws://127.0.0.1:7080         # other flags likewise, with _ for -\n"
                "    tunnels:\n"
                "      - {name: web, expose: 3000, port: 8080}\n"
-               "      - {name: db, pull: db.local:5432}\n";
+               "      - {name: db, pull: db.local:5432}\n"
+               "  All keys: man hoody-tunnel.yaml\n";
     return "";
 }
 

@@ -6,77 +6,27 @@ import os
 import signal
 import socket
 import subprocess
-import urllib.parse
 
 from harness import (
     BIN,
     PATIENCE,
     Daemon,
     Origin,
-    Process,
     RawDriver,
-    connect,
     free_port,
     http_origin,
-    pattern,
-    receive_exactly,
     run,
     simple_get,
     wait_until,
 )
 from relay import Relay
+from tunnels import Tunnels, echo, echoes
 
 RESTLESS = ("--ping-interval", "200ms", "--ping-timeout", "500ms")
 
 
-class Tunnels(Process):
-    """hoody-tunnel with these arguments; `urls` are those of the lines that it has begun with, by name."""
-
-    def __init__(self, daemon, command, *arguments, count):
-        url = ("--url", f"ws://127.0.0.1:{daemon.port}")
-        super().__init__("hoody-tunnel", [command, *map(str, arguments), *url], stdout=subprocess.PIPE)
-        self.count = count
-
-    def __enter__(self):
-        self.urls = dict(self.next_line() for _ in range(self.count))
-        return self
-
-    def next_line(self):
-        line = self.process.stdout.readline().decode()
-        assert line.endswith("\n"), f"the driver ended: {self.stderr()}"
-        url, _, name = line.strip().partition(" ")
-        return name, url
-
-    def port(self, name):
-        return urllib.parse.urlparse(self.urls[str(name)]).port
-
-    def told(self, text):
-        wait_until(lambda: text in self.stderr(), f"the driver says '{text}'")
-
-    def __exit__(self, kind, value, trace):
-        if kind is not None:
-            print(self.stderr())
-            self.process.kill()
-        with self.process.stdout:
-            self.stop(expect=self.process.poll() or 0 if kind is None else -signal.SIGKILL)
-
-
 def page(text):
     return http_origin(lambda *_: (200, [], text))
-
-
-def echo(sock, _address):
-    while data := sock.recv(65536):
-        sock.sendall(data)
-
-
-def echoes(port):
-    sent = pattern(300000, seed=port)
-    with connect(port) as visitor:
-        visitor.sendall(sent[:1000])
-        assert receive_exactly(visitor, 1000) == sent[:1000]
-        visitor.sendall(sent[1000:100000])
-        return receive_exactly(visitor, 99000) == sent[1000:100000]
 
 
 @contextlib.contextmanager
@@ -192,12 +142,12 @@ def a_port_that_others_hold_is_waited_for_while_the_others_serve():
     daemon = Daemon(port=base).__enter__()
     with three_tunnels(daemon) as (driver, names):
         daemon.stop(signal.SIGKILL, expect=-signal.SIGKILL)
-        with socket.create_server(("0.0.0.0", driver.port(names[1]))) as _, Daemon(port=base) as again:
+        with socket.create_server(("0.0.0.0", driver.port(names[1]))) as holder, Daemon(port=base) as again:
             driver.told(f"the daemon refused port {driver.port(names[1])}")
             driver.told("2 of 3 tunnels are open again")
             assert simple_get(driver.port(names[0]))[2] == b"one" and echoes(driver.port(names[2]))
             assert len(bindings(again)) == 2
-            _.close()
+            holder.close()
             served_again(driver, names)
             driver.stop()
 

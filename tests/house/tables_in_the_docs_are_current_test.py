@@ -16,6 +16,10 @@ MORE = {
         'OPTION (IN(expose), "new-flag", x, FLAG, "", "", "", "a new one")',
         ["README.md: driver-flags", "man/hoody-tunnel.1: options", "completions/_hoody-tunnel", "completions/hoody-tunnel.fish"],
     ),
+    "driver/config/tunnel_keys.def": (
+        'TUNNEL_KEY (new_key, FLAG, BOTH, "true|false", "false", "a new one")',
+        ["man/hoody-tunnel.yaml.5: tunnel-keys"],
+    ),
     "proto/messages.def": ("MESSAGE (new_message, admin_http, metrics) END (new_message)", ["PROTOCOL.md: actor-messages"]),
     "proto/frame_types.def": ("FRAME (0x41, NEW, BOTH, SESSION, JSON)", ["PROTOCOL.md: frames"]),
     "proto/error_codes.def": ('ERROR_CODE (99, NEW, "a new one")', ["PROTOCOL.md: error-codes"]),

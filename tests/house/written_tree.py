@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
-OTHERS = ["README.md", "proto/PROTOCOL.md", "man/hoody-tunneld.8", "man/hoody-tunnel.1"]
+OTHERS = ["README.md", "proto/PROTOCOL.md", "man/hoody-tunneld.8", "man/hoody-tunnel.1", "man/hoody-tunnel.yaml.5"]
 
 
 def tables(root, *arguments):
