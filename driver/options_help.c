@@ -8,16 +8,16 @@ enum {
     EXPLANATION_BYTES = 512,
 };
 
-/* Words from HELP_COLUMN on, where the line now is, broken before LINE_WIDTH. */
-static void print_explanation(const char *text, FILE *out)
+/* Words from column `indent` on, where the line now is, broken before LINE_WIDTH. */
+static void print_wrapped(const char *text, int indent, FILE *out)
 {
-    size_t column = HELP_COLUMN;
+    size_t column = (size_t)indent;
     for (const char *word = text; *word != '\0';) {
         size_t length = strcspn(word, " ");
-        bool begins_line = column == HELP_COLUMN;
+        bool begins_line = column == (size_t)indent;
         if (!begins_line && column + 1 + length > LINE_WIDTH) {
-            fprintf(out, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
+            fprintf(out, "\n%*s", indent, "");
+            column = (size_t)indent;
             begins_line = true;
         }
         fprintf(out, "%s%.*s", begins_line ? "" : " ", (int)length, word);
@@ -39,16 +39,18 @@ static void print_flag(const struct option *option, FILE *out)
         fprintf(out, "\n%*s", HELP_COLUMN, "");
     snprintf(text, sizeof text, "%s%s%s%s", flag->help, has_default ? " (default " : "",
              has_default ? flag->initial : "", has_default ? ")" : "");
-    print_explanation(text, out);
+    print_wrapped(text, HELP_COLUMN, out);
 }
 
 static void print_variables(enum command command, FILE *out)
 {
-    fputs("\nVariables, where a flag is not given:\n ", out);
-    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+    char text[EXPLANATION_BYTES] = "";
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++) {
+        size_t used = strlen(text);
         if (IS_IN(OPTIONS[i].commands, command) && *OPTIONS[i].environment != '\0')
-            fprintf(out, " %s", OPTIONS[i].environment);
-    fputc('\n', out);
+            snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", OPTIONS[i].environment);
+    }
+    print_wrapped(text, fprintf(out, "\nVariables: ") - 1, out);
 }
 
 /* With the heading of their group before the first of each. */
