@@ -7,7 +7,7 @@ complete -c hoody-tunnel -n __fish_use_subcommand -a up -d 'open the tunnels tha
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from up' -F
 complete -c hoody-tunnel -n __fish_use_subcommand -a list -d 'show all: sessions, their ports, who is parked, the totals'
 complete -c hoody-tunnel -n __fish_use_subcommand -a sessions -d 'show the live sessions'
-complete -c hoody-tunnel -n __fish_use_subcommand -a bindings -d 'show the ports that are held, those of parked sessions too'
+complete -c hoody-tunnel -n __fish_use_subcommand -a bindings -d 'show the ports that are held, of parked sessions too'
 complete -c hoody-tunnel -n __fish_use_subcommand -a close -d 'end a session and free its ports'
 complete -c hoody-tunnel -n __fish_use_subcommand -a health -d 'say whether the daemon is well; status 0 only when it is'
 complete -c hoody-tunnel -n __fish_use_subcommand -a metrics -d 'print the daemon\'s metrics as Prometheus reads them'
