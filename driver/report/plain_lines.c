@@ -167,9 +167,10 @@ static void on_revoked(struct plain_lines *plain, const struct report_event *eve
     int left = (int)event->left;
     if (left > 0 && event->port == REPORT_NONE)
         note(plain, "%s\nThe tunnel to %s can't be opened, so the others are not either", event->why, event->target);
-    else if (left > 0)
-        note(plain, "%s; %s is not served any more, the other %d tunnel%s go%s on", event->why, event->target, left,
-             left == 1 ? "" : "s", left == 1 ? "es" : "");
+    else if (left == 1)
+        note(plain, "%s; %s is not served any more, the other tunnel goes on", event->why, event->target);
+    else if (left > 1)
+        note(plain, "%s; %s is not served any more, the other %d tunnels go on", event->why, event->target, left);
 }
 
 static void on_settled(struct plain_lines *plain, const struct report_event *event)

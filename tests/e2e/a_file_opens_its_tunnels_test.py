@@ -144,7 +144,7 @@ def refused(cwd, *arguments, status=2):
 def what_is_wrong_is_told_with_its_line():
     web = "tunnels:\n  - name: web\n    expose: 3000\n"
     for text, words in (
-        ("url: ws://h\nurll: x\n" + web, "./t.yaml:2: there is no key 'urll' here; there are url, "),
+        ("url: ws://h\nurll: x\n" + web, "./t.yaml:2: there is no key 'urll' here; there are "),
         (web + "    prot: 80\n", "./t.yaml:4: there is no key 'prot' of a tunnel; there are name, "),
         (web + "    port: http\n", "./t.yaml:4: port must be a number from 0 to 65535, not 'http'"),
         (web + "  - name: web\n    pull: 1\n", "./t.yaml:4: there are two tunnels 'web'"),
