@@ -88,7 +88,8 @@ static bool take_after(const char *line, const char *beginning, const char *end,
 }
 
 /* First comes the complaint, then where it is, from the inside out. */
-static void on_log(cyaml_log_t level, void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void on_log(cyaml_log_t level, void *context, const char *format,
+                                                         va_list arguments)
 {
     struct complaint *complaint = context;
     char line[512], word[CONFIG_KEY_BYTES] = "";

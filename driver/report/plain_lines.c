@@ -176,12 +176,15 @@ static void on_revoked(struct plain_lines *plain, const struct report_event *eve
 static void on_settled(struct plain_lines *plain, const struct report_event *event)
 {
     int open = (int)event->open, total = (int)event->tunnels;
-    if (total == 1 && open == 1)
-        note(plain, "the tunnel is open again");
-    else if (open < total)
+    const char *ending = event->is_again ? " again" : "; Ctrl-C ends them";
+    if (open < total)
         note(plain, "%d of %d tunnels are open%s", open, total, event->is_again ? " again" : "");
+    else if (total > 2)
+        note(plain, "all %d tunnels are open%s", total, ending);
+    else if (total == 2)
+        note(plain, "both tunnels are open%s", ending);
     else
-        note(plain, "all %d tunnels are open%s", total, event->is_again ? " again" : "; Ctrl-C ends them");
+        note(plain, "the tunnel is open again");
 }
 
 static void on_target(struct plain_lines *plain, const struct report_event *event)
