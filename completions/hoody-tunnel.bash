@@ -12,6 +12,7 @@ _hoody_tunnel()
     fi
     case ${COMP_WORDS[1]}:$flag in
     expose:--port | pull:--port) return 0 ;;
+    expose:--pull) return 0 ;;
     pull:--host) return 0 ;;
     expose:--host-header) words='preserve rewrite' ;;
     expose:--label | pull:--label) return 0 ;;

@@ -13,7 +13,7 @@ complete -c hoody-tunnel -n __fish_use_subcommand -a health -d 'say whether the 
 complete -c hoody-tunnel -n __fish_use_subcommand -a metrics -d 'print the daemon\'s metrics as Prometheus reads them'
 complete -c hoody-tunnel -n __fish_use_subcommand -a top -d 'watch sessions, streams and rates'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull' -l port -x -d 'the container\'s port, 0: a random one (of one TARGET)'
-complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l pull -d 'also lead a port to a TCP service (repeatable)'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l pull -x -d 'also lead a port to a TCP service (repeatable)'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from pull' -l host -x -d 'on this address of the container'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l takeover -d 'take the port from the tunnel that holds it'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose' -l host-header -x -a 'preserve rewrite' -d 'the visitor\'s Host, TARGET, or VALUE'

@@ -36,7 +36,7 @@ class Flag:
     @property
     def is_optional(self):
         """Its argument may be left out; then it follows a `=`, or is known by its looks."""
-        return self.argument.startswith("[")
+        return self.argument.startswith("[") and self.argument.endswith("]")
 
     @property
     def is_repeatable(self):
