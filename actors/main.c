@@ -12,7 +12,9 @@
 
 #include "admin_http.h"
 #include "binding_registry.h"
+#include "gateway_shards.h"
 #include "heap.h"
+#include "mailbox.h"
 #include "metrics.h"
 #include "session_manager.h"
 #include "supervisor.h"
@@ -21,18 +23,30 @@
 
 enum {
     EXIT_USAGE = 2,
-    ERROR_MAX = 512,      /* bytes */
-    DESCRIPTORS_MIN = 64, /* what the actors speak to each other through, and a handful for the world */
+    ERROR_MAX = 512,            /* bytes */
+    DESCRIPTORS_MIN = 64,       /* what the actors speak to each other through, and a handful for the world */
+    DESCRIPTORS_PER_SHARD = 36, /* beyond the first */
 };
 
-/* In starting order. The gateway opens the door, so it comes last. */
+/* In starting order. */
 static const struct supervised actors[] = {
     {.actor = ACTOR_metrics, .run = actor_thread, .spec = &metrics_actor},
     {.actor = ACTOR_binding_registry, .run = actor_thread, .spec = &binding_registry_actor},
     {.actor = ACTOR_session_manager, .run = actor_thread, .spec = &session_manager_actor},
     {.actor = ACTOR_admin_http, .run = actor_thread, .spec = &admin_http_actor},
-    {.actor = ACTOR_ws_gateway, .run = ws_gateway_actor},
 };
+enum { ACTORS = sizeof actors / sizeof actors[0] };
+
+/* The gateways come last, and of these shard 0, which opens the door. Returns how many there are of all. */
+static size_t list_actors(const struct options *options, struct supervised ret_all[ACTORS + SHARDS_MAX])
+{
+    size_t count = 0;
+    for (; count < ACTORS; count++)
+        ret_all[count] = actors[count];
+    for (uint32_t shard = gateway_shards(options); shard-- > 0; count++)
+        ret_all[count] = (struct supervised){.actor = ACTOR_ws_gateway, .shard = shard, .run = ws_gateway_actor};
+    return count;
+}
 
 /* Whoever starts us may have closed them: the log must not go to what is opened in their place. */
 static bool open_standard_descriptors(void)
@@ -57,18 +71,19 @@ static int print_help(void)
 }
 
 /* Each visitor and driver needs a descriptor: take as many as the system lets us have. false: too few to start with. */
-static bool raise_descriptor_limit(struct logger *logger)
+static bool raise_descriptor_limit(const struct options *options, struct logger *logger)
 {
     struct rlimit limit;
+    rlim_t needed = DESCRIPTORS_MIN + DESCRIPTORS_PER_SHARD * (rlim_t)(gateway_shards(options) - 1);
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return true;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         log_warn(logger, "descriptor-limit", log_reason(strerror(errno)));
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_MIN)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
         return true;
-    log_error(logger, "start-failed", log_number("descriptors", limit.rlim_cur),
-              log_number("descriptors_min", DESCRIPTORS_MIN), log_reason("RLIMIT_NOFILE is too low"));
+    log_error(logger, "start-failed", log_number("descriptors", limit.rlim_cur), log_number("descriptors_min", needed),
+              log_reason("RLIMIT_NOFILE is too low"));
     return false;
 }
 
@@ -112,7 +127,7 @@ static int run(const struct options *options)
         .format = (enum log_format)options->log_format,
     };
     struct logger logger = logger_of(&log, actor_name(ACTOR_supervisor));
-    if (!raise_descriptor_limit(&logger))
+    if (!raise_descriptor_limit(options, &logger))
         return EXIT_FAILURE;
     if (!options->core_dumps)
         keep_memory_private(&logger);
@@ -124,7 +139,9 @@ static int run(const struct options *options)
         return EXIT_FAILURE;
     }
     zsys_handler_set(NULL); /* before CZMQ's first use: signals are ours */
-    int status = supervisor_run(actors, sizeof actors / sizeof actors[0], options, &log, signal_fd);
+    struct supervised all[ACTORS + SHARDS_MAX];
+    size_t count = list_actors(options, all);
+    int status = supervisor_run(all, count, options, &log, signal_fd);
     zsys_shutdown();
     close(signal_fd);
     return status;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static const struct unit *units_of(enum option_kind kind)
 {
     if (kind == OPTION_KIND_duration)
         return duration_units;
-    return kind == OPTION_KIND_count ? count_units : size_units;
+    return kind == OPTION_KIND_count || kind == OPTION_KIND_shards ? count_units : size_units;
 }
 
 /* Decimal digits, then a unit, nothing else. */
@@ -85,6 +86,8 @@ static bool number_set(const struct option_spec *spec, const char *text, uint64_
             return complain(ret_why, text, "is not a time such as 1500ms, 30s, 2m or 1h");
         if (spec->kind == OPTION_KIND_count)
             return complain(ret_why, text, "is not a whole number");
+        if (spec->kind == OPTION_KIND_shards)
+            return complain(ret_why, text, "is neither a whole number nor auto");
         return complain(ret_why, text, "is not a size such as 65536, 64KiB, 16MiB or 1GiB");
     }
     if (number < spec->minimum || number > spec->maximum) {
@@ -96,6 +99,22 @@ static bool number_set(const struct option_spec *spec, const char *text, uint64_
     if (spec->kind == OPTION_KIND_window && number % WINDOW_STEP != 0)
         return complain(ret_why, text, "is not a multiple of 64KiB (65536 bytes)");
     *value = number;
+    return true;
+}
+
+/* A container may use fewer than there are. */
+static uint64_t usable_cpus(void)
+{
+    cpu_set_t cpus;
+    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (uint64_t)CPU_COUNT(&cpus) : 1;
+}
+
+static bool shards_set(const struct option_spec *spec, const char *text, uint64_t *value, char *ret_why)
+{
+    if (strcmp(text, "auto") != 0)
+        return number_set(spec, text, value, ret_why);
+    uint64_t cpus = usable_cpus();
+    *value = cpus < spec->maximum ? cpus : spec->maximum;
     return true;
 }
 
@@ -280,6 +299,8 @@ bool option_value_set(const struct option_spec *spec, const char *text, void *va
     case OPTION_KIND_size:
     case OPTION_KIND_window:
         return number_set(spec, text, value, ret_why);
+    case OPTION_KIND_shards:
+        return shards_set(spec, text, value, ret_why);
     case OPTION_KIND_choice:
         return choice_set(spec, text, value, ret_why);
     case OPTION_KIND_cidrs:

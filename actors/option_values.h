@@ -11,6 +11,7 @@ enum option_kind {
     OPTION_KIND_ip,
     OPTION_KIND_address,
     OPTION_KIND_count,
+    OPTION_KIND_shards,
     OPTION_KIND_duration,
     OPTION_KIND_size,
     OPTION_KIND_window,

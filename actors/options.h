@@ -27,6 +27,7 @@ typedef char *option_pattern; /* owned, never NULL; "": unset */
 typedef char *option_ip;      /* owned, never NULL: numeric */
 typedef struct option_address option_address;
 typedef uint64_t option_count;
+typedef uint64_t option_shards;
 typedef uint64_t option_duration; /* milliseconds */
 typedef uint64_t option_size;     /* bytes */
 typedef uint64_t option_window;   /* bytes, a multiple of 65,536 */

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "gateway_shards.h"
 #include "service_manager.h"
 #include "supervised_thread.h"
 
@@ -133,8 +132,7 @@ static void reload(struct supervisor *self, uint64_t now_ms)
     log_info(&self->logger, "reloading", log_text("signal", "SIGHUP"));
     service_manager_say_reloading();
     mailbox_send(self->mailbox, MESSAGE_OF(reload, .asked_ms = now_ms));
-    for (uint32_t shard = 0; shard < gateway_shards(self->options); shard++)
-        mailbox_send(self->mailbox, MESSAGE_OF(reload_certificate, .shard = shard));
+    mailbox_send(self->mailbox, MESSAGE_OF(reload_certificate, .shard = 0)); /* which has the base port */
     self->reload_ref = self->last_ref;
     for (size_t i = 0; i < self->running_count; i++)
         ping(self, &self->running[i]);
@@ -301,9 +299,16 @@ static bool start_all(struct supervisor *self, const struct supervised *actors, 
     return true;
 }
 
-/* The last one started was the last to be needed. */
+/* The last one started was the last to be needed. Those with loops of their own may have goodbyes to say, which take
+ * their time: they begin together. */
 static void stop_all(struct supervisor *self)
 {
+    for (size_t i = 0; i < self->running_count; i++) {
+        if (self->running[i].supervised->spec != NULL)
+            continue;
+        zsock_set_sndtimeo(zactor_sock(self->running[i].thread), 0); /* it may have ended */
+        (void)zstr_send(self->running[i].thread, "$TERM");
+    }
     while (self->running_count > 0)
         supervised_thread_destroy(&self->running[--self->running_count].thread);
 }

@@ -43,7 +43,7 @@ _hoody_tunneld()
     *:--keepalive-timeout) return 0 ;;
     *:--response-timeout) return 0 ;;
     *:--drain-timeout) return 0 ;;
-    *:--shards) return 0 ;;
+    *:--shards) words='auto' ;;
     *:--log-level) words='error warn info debug' ;;
     *:--log-format) words='text json' ;;
     *)

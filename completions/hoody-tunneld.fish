@@ -36,7 +36,7 @@ complete -c hoody-tunneld -l body-timeout -x -d 'a visitor\'s request body must 
 complete -c hoody-tunneld -l keepalive-timeout -x -d 'an idle visitor\'s connection is closed after'
 complete -c hoody-tunneld -l response-timeout -x -d 'an answer must begin, or the request\'s body move on, within, else 504'
 complete -c hoody-tunneld -l drain-timeout -x -d 'what running streams get at SIGTERM'
-complete -c hoody-tunneld -l shards -x -d 'event loops that share the sessions; so far there is one'
+complete -c hoody-tunneld -l shards -x -a 'auto' -d 'event loops that share the sessions; auto: one for each CPU'
 complete -c hoody-tunneld -l no-syscall-filter -d 'let the daemon make any system call, for debuggers and profilers'
 complete -c hoody-tunneld -l core-dumps -d 'let a crash leave a core: it may hold tokens and visitors\' bytes'
 complete -c hoody-tunneld -l access-log -d 'log a line for each visitor\'s request'

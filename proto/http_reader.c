@@ -359,6 +359,17 @@ enum http_event http_reader_finish(struct http_reader *reader)
     check(false);
 }
 
+void http_reader_unread(struct http_reader *reader, struct evbuffer *in)
+{
+    check(http_reader_awaits_head(reader));
+    if (reader->message != NULL) {
+        check(evbuffer_prepend(in, reader->message->bytes, reader->message->length) == 0);
+    }
+    message_end(reader);
+    reader->empty_lines = 0;
+    reader->state = READ_START;
+}
+
 void http_reader_answers_head(struct http_reader *reader)
 {
     reader->answers_head = true;

@@ -47,7 +47,9 @@ struct call {
     uint64_t deadline_ms;
     struct caller caller;
     enum api_call what;
-    unsigned awaits;                /* set of enum ask: not answered yet */
+    unsigned awaits;    /* set of enum ask: not answered yet */
+    uint64_t fd_budget; /* of the shards that answered */
+    uint64_t fd_permits_used;
     bool awaits_shards[SHARDS_MAX]; /* with ASK_STREAMS: which have not */
     struct session_id session;      /* close_session */
     struct api_facts facts;
@@ -325,7 +327,10 @@ static void on_streams_counted(struct admin_http *self, const struct message *me
     if (call == NULL || counted->shard >= SHARDS_MAX || !call->awaits_shards[counted->shard])
         return;
     call->awaits_shards[counted->shard] = false;
-    call->facts.fd_permits_available += counted->fd_permits_available;
+    call->fd_budget += counted->fd_budget;
+    call->fd_permits_used += counted->fd_permits_used;
+    call->facts.fd_permits_available =
+        call->fd_budget > call->fd_permits_used ? call->fd_budget - call->fd_permits_used : 0;
     bool is_kept = rows_append(&call->facts.streams, counted->sessions);
     for (size_t shard = 0; shard < SHARDS_MAX; shard++)
         if (is_kept && call->awaits_shards[shard])

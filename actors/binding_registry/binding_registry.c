@@ -11,6 +11,7 @@
  *   in state    it meets                            says                        is then
  *   WAITING     no binding that holds the port      open_listener               OPENING
  *               takeover of a BOUND one             transfer_listener, bound    BOUND, and the old one is gone
+ *               the same, of another shard's        transfer_listener           OPENING, and the old one is gone
  *               held, cap reached, ports used up    bind_refused                gone
  *               a port about to be settled                                      WAITING, decided again when it is
  *               release_, park_, resume_session                                 gone
@@ -22,6 +23,9 @@
  *               listener_failed                                                 gone
  *   BOUND       release_port, release_session       close_listener              CLOSING
  *   CLOSING     listener_closed                     unbound, if asked           gone
+ *
+ * A listener is on its session's shard. One that is taken over from another shard opens, or fails, like a new one: what
+ * is true of OPENING is true of it.
  *
  * A port is about to be settled while the binding that holds it is closing or abandoned, and for a takeover also
  * while it is opening. The claim waits for the gateway's answer then, so that a driver who comes back at once is not

@@ -102,15 +102,15 @@ void registry_succeed(struct binding_registry *self, struct binding *binding)
     registry_settle(self, binding->holder);
 }
 
-/* The new one holds the port before the old one is gone: the listener never closes. */
+/* The new one holds the port before the old one is gone: the listener never closes. When it moves to another shard, the
+ * new one is bound when that has it. */
 static void registry_take_over(struct binding_registry *self, struct binding *binding, struct binding *old)
 {
     if (!binding_table_name(self->table, binding)) {
         registry_refuse(self, binding, BIND_REFUSAL_INTERNAL, "the daemon ran out of binding ids: restart it");
         return;
     }
-    /* The listener is on the shard of its old owner: with more than one, it moves to the new owner's first. */
-    check(binding->shard == old->shard);
+    bool stays = binding->shard == old->shard;
     struct holder *old_holder = old->holder;
     bool is_own = old_holder == binding->holder;
     char reason[REFUSAL_TEXT_MAX];
@@ -119,17 +119,18 @@ static void registry_take_over(struct binding_registry *self, struct binding *bi
     log_info(&self->log, "taken-over", log_session(&old_holder->session), log_binding(old->id), log_port(old->port),
              log_text("by_session", binding->holder->session.text), log_number("by_binding", binding->id.value));
     mailbox_send(self->mailbox,
-                 MESSAGE_OF(transfer_listener, .shard = old->shard, .old_binding = old->id, .binding = binding->id,
-                            .connection = binding->connection, .reason = reason));
+                 MESSAGE_OF(transfer_listener, .shard = old->shard, .to_shard = binding->shard, .old_binding = old->id,
+                            .binding = binding->id, .connection = binding->connection, .reason = reason));
     binding_table_place(self->table, binding, old->port);
-    binding_table_move(self->table, binding, BINDING_BOUND);
+    binding_table_move(self->table, binding, stays ? BINDING_BOUND : BINDING_OPENING);
     binding_table_move(self->table, old, BINDING_CLOSING);
     if (!is_own) {
         registry_say_counted(self, old_holder);
         registry_say_counted(self, binding->holder);
     }
     registry_forget(self, old);
-    say_bound(self, binding);
+    if (stays)
+        say_bound(self, binding);
 }
 
 /* ---- claims -------------------------------------------------------------------------------------------------- */

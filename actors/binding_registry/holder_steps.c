@@ -79,8 +79,7 @@ static void finish_resume(struct binding_registry *self, struct holder *holder)
     {
         if (binding->state != BINDING_BOUND)
             continue;
-        /* With more than one shard, the listener moves to that of the connection first. */
-        check(binding->shard == holder->resuming_shard);
+        check(binding->shard == holder->resuming_shard); /* a session has one for its whole life */
         binding->connection = holder->resuming;
         mailbox_send(self->mailbox, MESSAGE_OF(adopt_listener, .shard = binding->shard, .binding = binding->id,
                                                .connection = binding->connection));

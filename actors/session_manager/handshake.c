@@ -107,7 +107,8 @@ static void session_begin(struct session_manager *self, struct session *session,
     self->probe_at_ms = MIN(self->probe_at_ms, session->liveness.probe_at_ms);
     log_info(&self->log, "session-opened", log_session(&session->id), log_connection(session->link.connection),
              log_peer(session->link.peer), log_text("protocol", subprotocol_name(session->link.subprotocol)),
-             log_flag("resumed", ok.resumed), log_number("bindings", ok.resumed_bind_count));
+             log_number("shard", session->link.shard), log_flag("resumed", ok.resumed),
+             log_number("bindings", ok.resumed_bind_count));
     char *payload = hello_ok_encode(&ok);
     check(payload != NULL);
     mailbox_send(self->mailbox,
@@ -116,6 +117,18 @@ static void session_begin(struct session_manager *self, struct session *session,
                             .stream_window = ok.stream_window, .session_window = ok.session_window,
                             .max_streams = ok.max_streams, .driver = session->link.driver));
     free(payload);
+}
+
+/* One that comes in on shard 0 may be sent to another; from there it has come to stay. */
+static bool place(struct session_manager *self, const struct message_open_session *open)
+{
+    struct placement *placement = &self->table->placement;
+    uint32_t shard = open->shard == 0 ? placement_choose(placement) : open->shard;
+    if (shard == open->shard)
+        return true;
+    placement_expect(placement, open->connection, shard);
+    connection_move(self, open->shard, open->connection, shard);
+    return false;
 }
 
 static void open_fresh(struct session_manager *self, const struct message_open_session *open, const struct hello *hello,
@@ -129,6 +142,8 @@ static void open_fresh(struct session_manager *self, const struct message_open_s
                                              .close_code = 1013});
         return;
     }
+    if (!place(self, open))
+        return;
     const struct session_link link = link_of(self, open, hello);
     struct session_id id = session_id_new();
     struct session *session = session_table_add(self->table, &id, &link);
@@ -153,6 +168,8 @@ static void open_resumed(struct session_manager *self, const struct message_open
                                              .message = "another handshake for this session is in progress",
                                              .close_code = 1013,
                                              .has_no_goaway = true});
+    } else if (session != NULL && session->link.shard != open->shard) {
+        connection_move(self, open->shard, open->connection, session->link.shard);
     } else if (session != NULL) {
         const struct session_link link = link_of(self, open, hello);
         session_resume(self, session, &link);
@@ -170,6 +187,7 @@ static void open_resumed(struct session_manager *self, const struct message_open
 void on_open_session(struct session_manager *self, const struct message *message, uint64_t now_ms)
 {
     const struct message_open_session *open = &message->open_session;
+    placement_settle(&self->table->placement, open->connection);
     if (self->is_draining) {
         refuse_hello(self, open, "",
                      &(const struct refusal){.why = REFUSAL_draining,

@@ -132,6 +132,10 @@ static void judge_join(struct session_manager *self, const struct message_join_s
                                                  "there is no live session of that id"});
         return;
     }
+    if (session->link.shard != ask->shard) {
+        connection_move(self, ask->shard, ask->connection, session->link.shard);
+        return;
+    }
     enum join_verdict verdict = join_seats_take(&session->seats, join->index, join->nonce, ask->connection, now_ms);
     switch (verdict) {
     case JOIN_ACCEPTED:

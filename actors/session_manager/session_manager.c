@@ -5,9 +5,9 @@
  * Hears   open_session, join_session, secondary_closed, reissue_tickets, connection_closed, connection_probed, bind,
  *         unbind; session_released, session_resumed, bindings_counted; list_sessions, close_session; drain, reload;
  *         report_metrics.
- * Says    session_opened, session_refused, session_joined, join_refused, tickets_reissued, shards_changed,
- *         probe_connection, end_session, stop_accepting; claim_port, release_port, release_session, park_session,
- *         resume_session; sessions_listed, session_closing; drained; metrics_reported.
+ * Says    move_connection, session_opened, session_refused, session_joined, join_refused, tickets_reissued,
+ * shards_changed, probe_connection, end_session, stop_accepting; claim_port, release_port, release_session,
+ * park_session, resume_session; sessions_listed, session_closing; drained; metrics_reported.
  *
  * A session, from its HELLO on:
  *
@@ -44,6 +44,11 @@
  * ones only counted; the others are nobody's business any more. What a connection says that is not the session's (any
  * more) is about nothing. A bind is passed on in LIVE only; an unbind as long as release_session is not said: so
  * nothing of a session arrives at the registry behind its release.
+ *
+ * A session lives on one shard of the gateway from its first HELLO on, whatever becomes of its connections; a new one
+ * where the fewest live. Connections come in on shard 0. One that asks for a session, or to join one, that lives
+ * elsewhere meets move_connection, and nothing else happens: it asks again from there, or connection_closed says that
+ * it was lost on the way.
  *
  * Connections join a LIVE one only; in any other state, join_session meets join_refused. Those that joined keep their
  * seats as long as the session has the connection that they joined, whatever its state, and free them by
@@ -95,8 +100,9 @@ static void on_connection_closed(struct session_manager *self, const struct mess
 {
     const struct message_connection_closed *closed = &message->connection_closed;
     struct session *session = session_table_find_linked(self->table, closed->connection);
+    placement_settle(&self->table->placement, closed->connection);
     if (session == NULL)
-        return; /* one that was refused, or that the session left behind */
+        return; /* one that was refused, that the session left behind, or that was lost on its way to its shard */
     log_info(&self->log, "session-closed", log_session(&session->id), log_connection(closed->connection),
              log_number("close", closed->close_code), log_flag("driver_goaway", closed->driver_goaway),
              log_flag("kit_ended", closed->kit_ended));
@@ -433,7 +439,7 @@ static void *session_manager_new(const struct options *options, struct mailbox *
     self->options = options;
     self->mailbox = mailbox;
     self->log = logger_of(log, actor_name(ACTOR_session_manager));
-    self->table = session_table_new();
+    self->table = session_table_new(gateway_shards(options));
     self->limits = (struct liveness_limits){
         .ping_interval_ms = options->ping_interval,
         .pong_timeout_ms = options->pong_timeout,

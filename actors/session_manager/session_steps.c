@@ -68,6 +68,16 @@ void session_expire(struct session_manager *self, struct session *session, enum 
     session_table_remove(self->table, session);
 }
 
+/* ---- on the wrong shard ---------------------------------------------------------------------------------------- */
+
+void connection_move(struct session_manager *self, uint32_t shard, struct connection_id connection, uint32_t to_shard)
+{
+    log_debug(&self->log, "connection-moves", log_connection(connection), log_number("from", shard),
+              log_number("to", to_shard));
+    mailbox_send(self->mailbox,
+                 MESSAGE_OF(move_connection, .shard = shard, .connection = connection, .to_shard = to_shard));
+}
+
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
 
 void connection_refuse(struct session_manager *self, const struct asking *asking, const struct refusal *refusal)

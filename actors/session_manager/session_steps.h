@@ -62,6 +62,8 @@ void session_park(struct session_manager *self, struct session *session, uint64_
 /* Its driver is back on this link (takes link->peer): the ports are asked to lead there. The connection that it may
  * have had is ended, and nothing to it any more. */
 void session_resume(struct session_manager *self, struct session *session, const struct session_link *link);
+/* A connection that asks where it does not belong is told to move: it asks again from there. */
+void connection_move(struct session_manager *self, uint32_t shard, struct connection_id connection, uint32_t to_shard);
 /* A parked one's ports are released, and it is gone. */
 void session_expire(struct session_manager *self, struct session *session, enum session_expiry why, uint64_t now_ms);
 

@@ -29,7 +29,7 @@ static zhashx_t *hash_of_connections(void)
     return hash;
 }
 
-struct session_table *session_table_new(void)
+struct session_table *session_table_new(uint32_t shards)
 {
     struct session_table *table = zmalloc(sizeof *table);
     /* Keys are borrowed from the sessions. */
@@ -40,6 +40,7 @@ struct session_table *session_table_new(void)
     table->by_secondary = hash_of_connections();
     TAILQ_INIT(&table->sessions);
     TAILQ_INIT(&table->parked);
+    placement_init(&table->placement, shards);
     return table;
 }
 
@@ -56,6 +57,7 @@ void session_table_destroy(struct session_table **p_table)
         next = TAILQ_NEXT(session, opened);
         session_free(session);
     }
+    placement_done(&table->placement);
     free(table);
     *p_table = NULL;
 }
@@ -82,6 +84,7 @@ struct session *session_table_add(struct session_table *table, const struct sess
     session_table_link(table, session, link);
     TAILQ_INSERT_TAIL(&table->sessions, session, opened);
     enter_state(table, session, SESSION_LIVE);
+    placement_enter(&table->placement, link->shard);
     return session;
 }
 
@@ -89,6 +92,7 @@ void session_table_remove(struct session_table *table, struct session *session)
 {
     session_table_unlink(table, session);
     leave_state(table, session);
+    placement_leave(&table->placement, session->link.shard);
     if (session_is_parked(session))
         TAILQ_REMOVE(&table->parked, session, parked);
     zhashx_delete(table->by_id, session->id.text);
@@ -122,6 +126,7 @@ void session_table_unlink(struct session_table *table, struct session *session)
 void session_table_link(struct session_table *table, struct session *session, const struct session_link *link)
 {
     session_table_unlink(table, session);
+    check(session->link.peer == NULL || session->link.shard == link->shard);
     free(session->link.peer);
     session->link = *link;
     /* One HELLO per connection: the gateway sees to that. */

@@ -8,6 +8,7 @@
 
 #include "session_manager/join_seats.h"
 #include "session_manager/liveness.h"
+#include "session_manager/placement.h"
 #include "session_payloads.h"
 
 enum session_state {
@@ -24,7 +25,7 @@ enum session_state {
 /* The way to the driver: its primary connection. A session has one at a time, and outlives it when it is resumed on
  * another. */
 struct session_link {
-    uint32_t shard;
+    uint32_t shard;                  /* the session's: the same for all links that it ever has */
     struct connection_id connection; /* 0: none */
     char *peer;                      /* ip:port; owned */
     enum subprotocol subprotocol;
@@ -56,11 +57,12 @@ struct session_table {
     zhashx_t *by_secondary;
     struct session_queue sessions; /* owns them */
     struct session_queue parked;   /* PARKING or PARKED, the longest first */
+    struct placement placement;
     size_t listed;
     size_t orphaned; /* PARKED */
 };
 
-struct session_table *session_table_new(void);
+struct session_table *session_table_new(uint32_t shards);
 void session_table_destroy(struct session_table **p_table);
 
 /* Takes link->peer. */

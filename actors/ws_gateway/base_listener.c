@@ -49,8 +49,8 @@ struct base_listener *base_listener_new(struct gateway *gateway)
     }
     base->gateway = gateway;
     base->accept_again = evtimer_new(gateway->loop, on_accept_again, base);
-    base->listener = listener_open(gateway, address->ip, address->port, on_accept, base, 0);
-    if (!base->listener || !base->accept_again) {
+    base->listener = listener_open(gateway, address->ip, address->port, on_accept, base);
+    if (!base->listener || !base->accept_again || evconnlistener_enable(base->listener) < 0) {
         const char *reason = strerror(errno);
         char listen[OPTION_ADDRESS_TEXT_MAX];
         option_address_print(address, listen);
@@ -68,8 +68,7 @@ void base_listener_destroy(struct base_listener **p_listener)
     if (!base)
         return;
     *p_listener = NULL;
-    if (base->listener)
-        evconnlistener_free(base->listener);
+    listener_close(&base->listener);
     if (base->accept_again)
         event_free(base->accept_again);
     free(base);

@@ -25,6 +25,9 @@ struct binding {
     TAILQ_HEAD(, visitor) visitors;           /* EXPOSE */
     TAILQ_HEAD(, pull_visitor) pull_visitors; /* PULL */
     struct event *accept_again;               /* after the process ran out of descriptors */
+    struct permit_wait permit;                /* for its listener, later for the visitor who waits */
+    evutil_socket_t waiting_fd; /* a visitor accepted while permits are asked for, so no other is; -1: none */
+    char *address;              /* until it listens; owned */
 };
 
 /* Handlers of the binding-registry's messages. */
@@ -33,6 +36,9 @@ void binding_serve(struct gateway *gateway, const struct message_bound *bound);
 void binding_transfer(struct gateway *gateway, const struct message_transfer_listener *transfer);
 void binding_adopt(struct gateway *gateway, const struct message_adopt_listener *adopt);
 void binding_close(struct gateway *gateway, const struct message_close_listener *close);
+/* The same, of another shard's. */
+void binding_arrive(struct gateway *gateway, const struct message *message);
+void binding_take_visitor(struct gateway *gateway, const struct message *message);
 
 /* stop_accepting: every port is closed, so that new visitors are refused at once; those inside go on until
  * close_listener. */

@@ -7,7 +7,9 @@
 
 #include "bulk_read.h"
 #include "check.h"
+#include "handover.h"
 #include "id_table.h"
+#include "loose_socket.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 
@@ -70,6 +72,8 @@ static void bury_connection(void *object)
     frame_batch_done(&connection->batch);
     if (connection->message)
         evbuffer_free(connection->message);
+    if (connection->first)
+        evbuffer_free(connection->first);
     if (connection->deadline)
         event_free(connection->deadline);
     if (connection->probe)
@@ -98,44 +102,53 @@ static void set_deadline(struct driver_connection *connection, uint64_t ms)
     event_add(connection->deadline, &after);
 }
 
+/* Takes the socket; `id`: 0: a new one. NULL: out of memory, and the socket is still the caller's. */
+static struct driver_connection *connection_new(struct gateway *gateway, struct bufferevent **p_socket, uint64_t id,
+                                                enum subprotocol subprotocol, const char *peer, struct span bearer)
+{
+    struct driver_connection *connection = calloc(1, sizeof *connection);
+    if (!connection)
+        return NULL;
+    connection->gateway = gateway;
+    STAILQ_INIT(&connection->revocations);
+    TAILQ_INIT(&connection->ready);
+    barriers_init(&connection->barriers);
+    if (!connection_init(connection, *p_socket, bearer)) {
+        prompt_socket_end(&connection->prompt);
+        bury_connection(connection);
+        return NULL;
+    }
+    connection->id = id != 0 ? id : gateway_next_connection_id(gateway).value;
+    connection->socket = *p_socket;
+    *p_socket = NULL;
+    connection->subprotocol = subprotocol;
+    connection->last_heard_ms = monotonic_ms();
+    (void)snprintf(connection->peer, sizeof connection->peer, "%s", peer);
+    connection->phase = DRIVER_AWAITS_HELLO;
+    gateway->pre_auth_count++;
+    id_table_add(gateway->drivers, &connection->id, connection);
+    bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
+    bufferevent_set_timeouts(connection->socket, NULL, NULL);
+    bufferevent_setwatermark(connection->socket, EV_WRITE, OUTPUT_LOW, 0);
+    return connection;
+}
+
 void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_socket, enum subprotocol subprotocol,
                              const char *peer, struct span bearer)
 {
     struct driver_connection *connection = NULL;
-    if (gateway->pre_auth_count >= gateway->options->max_pre_auth_connections)
+    bool is_full = gateway->pre_auth_count >= gateway->options->max_pre_auth_connections;
+    if (is_full)
         gateway->counts.handshakes_dropped[DROP_PRE_AUTH_CAP]++;
-    if (gateway->pre_auth_count < gateway->options->max_pre_auth_connections)
-        connection = calloc(1, sizeof *connection);
-    if (connection) {
-        connection->gateway = gateway;
-        STAILQ_INIT(&connection->revocations);
-        TAILQ_INIT(&connection->ready);
-        barriers_init(&connection->barriers);
-    }
-    if (!connection || !connection_init(connection, *p_socket, bearer)) {
+    else
+        connection = connection_new(gateway, p_socket, 0, subprotocol, peer, bearer);
+    if (!connection) {
         log_warn(&gateway->log, "driver-refused", log_peer(peer),
-                 log_reason(connection ? "out of memory" : "too many connections without HELLO"));
-        if (connection) {
-            prompt_socket_end(&connection->prompt);
-            bury_connection(connection);
-        }
+                 log_reason(is_full ? "too many connections without HELLO" : "out of memory"));
         tcp_socket_linger(gateway, p_socket, GOODBYE_LINGER_MS);
         return;
     }
-    connection->id = gateway_next_connection_id(gateway).value;
-    connection->socket = *p_socket;
-    *p_socket = NULL;
-    connection->subprotocol = subprotocol;
-    connection->phase = DRIVER_AWAITS_HELLO;
-    connection->last_heard_ms = monotonic_ms();
-    (void)snprintf(connection->peer, sizeof connection->peer, "%s", peer);
-    gateway->pre_auth_count++;
-    id_table_add(gateway->drivers, &connection->id, connection);
-
     tcp_socket_tune_driver(connection->socket);
-    bufferevent_setcb(connection->socket, on_readable, on_writable, on_socket_event, connection);
-    bufferevent_set_timeouts(connection->socket, NULL, NULL);
-    bufferevent_setwatermark(connection->socket, EV_WRITE, OUTPUT_LOW, 0);
     bufferevent_enable(connection->socket, EV_READ);
     set_deadline(connection, gateway->options->hello_timeout);
     read_messages(connection); /* the HELLO may have come with the upgrade */
@@ -188,8 +201,9 @@ static void forget(struct driver_connection *connection)
     struct gateway *gateway = connection->gateway;
     leave_pre_auth(connection);
     connection->phase = DRIVER_GONE;
+    permit_forgo(gateway, &connection->permit);
     if (connection->has_permit)
-        gateway_give_permit(gateway);
+        permit_give_back(gateway);
     connection->has_permit = false;
     if (connection->is_unflushed)
         TAILQ_REMOVE(&gateway->unflushed, connection, unflushed_link);
@@ -405,23 +419,52 @@ static void refuse_silently(struct driver_connection *connection, enum driver_dr
     let_go(connection);
 }
 
-static bool ask_to_join(struct driver_connection *connection, struct span join)
+static struct span first_payload(const struct driver_connection *connection)
 {
-    connection->joins = true;
-    connection->is_known =
-        mailbox_send(connection->gateway->mailbox, MESSAGE_OF(join_session, .shard = connection->gateway->shard,
-                                                              .connection = {connection->id}, .join = join));
-    return connection->is_known;
+    return span_of(evbuffer_pullup(connection->first, -1), evbuffer_get_length(connection->first));
 }
 
-static bool ask_to_open(struct driver_connection *connection, struct span hello)
+static bool say_join(const struct driver_connection *connection)
 {
-    connection->is_known =
-        mailbox_send(connection->gateway->mailbox,
-                     MESSAGE_OF(open_session, .shard = connection->gateway->shard, .connection = {connection->id},
-                                .peer = connection->peer, .subprotocol = connection->subprotocol,
-                                .bearer = connection->bearer, .hello = hello));
-    return connection->is_known;
+    return mailbox_send(connection->gateway->mailbox,
+                        MESSAGE_OF(join_session, .shard = connection->gateway->shard, .connection = {connection->id},
+                                   .join = first_payload(connection)));
+}
+
+static bool say_open(const struct driver_connection *connection)
+{
+    return mailbox_send(connection->gateway->mailbox,
+                        MESSAGE_OF(open_session, .shard = connection->gateway->shard, .connection = {connection->id},
+                                   .peer = connection->peer, .subprotocol = connection->subprotocol,
+                                   .bearer = connection->bearer, .hello = first_payload(connection)));
+}
+
+static void ask_for_decision(struct driver_connection *connection)
+{
+    connection->is_known = connection->joins ? say_join(connection) : say_open(connection);
+    if (!connection->is_known)
+        driver_connection_end(connection, false, CODE_INTERNAL_ERROR, "the kit is overloaded",
+                              WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
+}
+
+static void on_permit(void *arg, bool is_granted)
+{
+    struct driver_connection *connection = arg;
+    connection->has_permit = is_granted;
+    if (is_granted) {
+        ask_for_decision(connection);
+        return;
+    }
+    connection->gateway->counts.handshakes_dropped[DROP_NO_DESCRIPTOR]++;
+    driver_connection_end(connection, false, CODE_RESOURCE_EXHAUSTED, "no file descriptors left",
+                          WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
+}
+
+static void await_decision(struct driver_connection *connection)
+{
+    connection->phase = DRIVER_AWAITS_DECISION;
+    event_del(connection->deadline);
+    bufferevent_disable(connection->socket, EV_READ); /* what comes next is for the session to be */
 }
 
 static void on_first_message(struct driver_connection *connection)
@@ -438,32 +481,64 @@ static void on_first_message(struct driver_connection *connection)
         refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is no frame");
         return;
     }
-    bool joins = header.type == FRAME_JOIN && connection->subprotocol == SUBPROTOCOL_V2;
-    if ((header.type != FRAME_HELLO && !joins) || evbuffer_get_length(connection->message) != header.length) {
+    connection->joins = header.type == FRAME_JOIN && connection->subprotocol == SUBPROTOCOL_V2;
+    if ((header.type != FRAME_HELLO && !connection->joins) ||
+        evbuffer_get_length(connection->message) != header.length) {
         refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is not exactly one HELLO");
         return;
     }
-    if (!gateway_take_permit(connection->gateway)) {
-        connection->gateway->counts.handshakes_dropped[DROP_NO_DESCRIPTOR]++;
-        driver_connection_end(connection, false, CODE_RESOURCE_EXHAUSTED, "no file descriptors left",
-                              WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
+    connection->first = connection->message;
+    connection->message = evbuffer_new();
+    check(connection->message);
+    await_decision(connection);
+    permit_await(connection->gateway, &connection->permit, on_permit, connection);
+}
+
+/* ---- its session lives on another shard ---- */
+
+void driver_connection_move(struct driver_connection *connection, uint32_t to_shard)
+{
+    if (connection->phase != DRIVER_AWAITS_DECISION)
+        return;
+    prompt_socket_end(&connection->prompt);
+    handover_driver(connection, to_shard);
+    connection->has_permit = false;
+    connection->is_known = false;
+    forget(connection);
+}
+
+void driver_connection_arrive(struct gateway *gateway, const struct message *message)
+{
+    const struct message_connection_moved *moved = &message->connection_moved;
+    struct loose_socket loose;
+    handover_unpack_driver(gateway, moved, &loose);
+    struct bufferevent *socket = loose_socket_settle(&loose, gateway->loop);
+    struct driver_connection *connection = NULL;
+    if (socket)
+        connection = connection_new(gateway, &socket, moved->connection.value, (enum subprotocol)moved->subprotocol,
+                                    moved->peer, span_of_string(moved->bearer));
+    if (!connection) {
+        tcp_socket_close(&socket);
+        handover_lose_driver(gateway, moved);
         return;
     }
     connection->has_permit = true;
-    connection->phase = DRIVER_AWAITS_DECISION;
-    event_del(connection->deadline);
-    bufferevent_disable(connection->socket, EV_READ); /* what comes next is for the session to be */
-    struct span payload = span_of(evbuffer_pullup(connection->message, -1), header.length);
-    if (!(joins ? ask_to_join(connection, payload) : ask_to_open(connection, payload)))
-        driver_connection_end(connection, false, CODE_INTERNAL_ERROR, "the kit is overloaded",
-                              WEBSOCKET_CLOSE_TRY_LATER, DRIVER_ENDED_BY_KIT);
+    connection->joins = moved->joins;
+    connection->first = evbuffer_new();
+    check(connection->first && evbuffer_add(connection->first, moved->first.data, moved->first.length) == 0);
+    await_decision(connection);
+    ask_for_decision(connection);
 }
+
+/* ---- what is decided ---- */
 
 /* Answers HELLO or JOIN in a message of its own: old drivers lose a STREAM_OPEN that shares it. */
 static void let_in(struct driver_connection *connection, enum frame_type type, struct span payload)
 {
     leave_pre_auth(connection);
     connection->phase = DRIVER_LIVE;
+    evbuffer_free(connection->first);
+    connection->first = NULL;
     frame_batch_add(&connection->batch, type, 0, payload);
     frame_batch_seal(&connection->batch);
 }

@@ -36,7 +36,9 @@ struct driver_connection {
     enum driver_phase phase;
     enum subprotocol subprotocol;
     char peer[ADDRESS_TEXT_MAX];
-    char *bearer; /* of the upgrade's Authorization; never logged */
+    char *bearer;              /* of the upgrade's Authorization; never logged */
+    struct evbuffer *first;    /* the payload of its HELLO or JOIN, until it is decided; NULL: none */
+    struct permit_wait permit; /* until it has one */
     struct websocket_reader reader;
     struct evbuffer *message; /* the one being handled */
     struct frame_batch batch;
@@ -63,10 +65,13 @@ struct driver_connection {
  * is full, the socket is closed. */
 void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_socket, enum subprotocol subprotocol,
                              const char *peer, struct span bearer);
+/* Takes one that came in on another shard; it asks here for what it asked there. */
+void driver_connection_arrive(struct gateway *gateway, const struct message *message);
 /* At the gateway's end. */
 void driver_connection_drop(struct driver_connection *connection);
 
 /* Answers of the session-manager. */
+void driver_connection_move(struct driver_connection *connection, uint32_t to_shard);
 void driver_connection_opened(struct driver_connection *connection, const struct message_session_opened *opened);
 void driver_connection_refused(struct driver_connection *connection, const struct message_session_refused *refused);
 /* `primary`: NULL when it is gone meanwhile. */

@@ -16,9 +16,11 @@
 #include "options.h"
 #include "prompt_socket.h"
 #include "session_payloads.h"
+#include "shared_limits.h"
 #include "window_growth.h"
 
 struct binding;
+struct departure;
 struct driver_connection;
 struct base_connection;
 struct lingering;
@@ -122,13 +124,16 @@ struct gateway {
     struct cidr *trusted;   /* --trusted-source */
     size_t trusted_count;
 
+    struct allowance allowances[SHARED_LIMIT_COUNT]; /* by enum shared_limit */
+    TAILQ_HEAD(permit_wait_list, permit_wait) permit_waits;
+    TAILQ_HEAD(, departure) departures; /* on their way to other shards, not sent yet */
+
     uint64_t connections_made;  /* makes connection ids */
     zhashx_t *drivers;          /* struct driver_connection by connection id */
     zhashx_t *base_connections; /* struct base_connection by connection id */
     zhashx_t *bindings;         /* struct binding by bind id */
     unsigned pre_auth_count;    /* upgraded, not let in yet */
     int spare_fd;               /* given up when there is no other descriptor: see listener_shed */
-    int64_t fd_permits;         /* left of the budget */
     bool accepting;             /* false: draining, no new drivers or visitors */
     bool terminating;           /* $TERM came: the loop ends when the last goodbye is said */
 
@@ -140,8 +145,7 @@ struct gateway {
     struct event *stalled_sweep;
     TAILQ_HEAD(, stream) early_streams;
     struct event *early_sweep;
-    uint64_t budgeted_bytes;                   /* of --buffer-budget in use */
-    struct window_budget window_budget;        /* --window-budget */
+    struct window_budget window_budget;        /* this shard's part of --window-budget */
     TAILQ_HEAD(, driver_connection) unflushed; /* have frames to send at the turn's end */
     struct grave *graves;                      /* freed at the turn's end */
     size_t grave_count;
@@ -165,10 +169,6 @@ void gateway_wake_turn_end(struct gateway *gateway);
 struct connection_id gateway_next_connection_id(struct gateway *gateway);
 /* Loopback, or in --trusted-source. */
 bool gateway_trusts(const struct gateway *gateway, const struct sockaddr *peer);
-
-/* One permit of the fd budget; false: none left. Each taken permit is given back exactly once. */
-bool gateway_take_permit(struct gateway *gateway);
-void gateway_give_permit(struct gateway *gateway);
 
 static inline struct timeval gateway_timeval(uint64_t ms)
 {

@@ -91,10 +91,20 @@ static void add_flow(struct metric_report *report, struct gateway *gateway)
                       (double)(counts->session_blocked_ms + held.session_blocked_ms) / 1000);
 }
 
-static void add_lag(struct metric_report *report, const struct gateway *gateway, uint64_t asked_ms)
+static unsigned count_sessions(struct gateway *gateway)
+{
+    unsigned count = 0;
+    for (const struct driver_connection *driver = zhashx_first(gateway->drivers); driver;
+         driver = zhashx_next(gateway->drivers))
+        count += driver->session && driver->session->primary == driver;
+    return count;
+}
+
+static void add_shard(struct metric_report *report, struct gateway *gateway, uint64_t asked_ms)
 {
     char labels[LABELS_MAX];
     (void)snprintf(labels, sizeof labels, "shard=\"%u\"", (unsigned)gateway->shard);
+    metric_report_add(report, METRIC_shard_sessions, labels, count_sessions(gateway));
     metric_report_add(report, METRIC_event_loop_lag_seconds, labels, (double)(monotonic_ms() - asked_ms) / 1000);
 }
 
@@ -145,16 +155,18 @@ void gateway_metrics_report(struct gateway *gateway, const struct message_report
 {
     const struct gateway_counts *counts = &gateway->counts;
     struct metric_report samples = {0};
-    metric_report_add(&samples, METRIC_fd_permits_available, "",
-                      gateway->fd_permits > 0 ? (double)gateway->fd_permits : 0);
+    /* Of all shards together it is what is left: only shard 0 has a limit, the others' part is what they use of it. */
+    const struct allowance *permits = &gateway->allowances[LIMIT_FD_PERMITS];
+    metric_report_add(&samples, METRIC_fd_permits_available, "", (double)permits->limit - (double)permits->used);
     metric_report_add(&samples, METRIC_streams_active, "", (double)counts->streams_active);
     metric_report_add(&samples, METRIC_streams_opened_total, "", (double)counts->streams_opened);
     add_traffic(&samples, counts);
     add_refusals(&samples, counts);
     add_flow(&samples, gateway);
-    add_lag(&samples, gateway, report->asked_ms);
+    add_shard(&samples, gateway, report->asked_ms);
     metric_report_add(&samples, METRIC_connections_shed_total, "", (double)counts->connections_shed);
-    metric_report_add(&samples, METRIC_stalled_buffer_bytes, "", (double)gateway->budgeted_bytes);
+    metric_report_add(&samples, METRIC_stalled_buffer_bytes, "",
+                      (double)gateway->allowances[LIMIT_BUFFERED_BYTES].used);
     metric_report_add(&samples, METRIC_stalled_resets_total, "", (double)counts->stalled_resets);
     metric_report_add(&samples, METRIC_window_growth_bytes, "", (double)gateway->window_budget.used);
     metric_report_add(&samples, METRIC_window_growth_bytes_total, "", (double)counts->window_growth);

@@ -9,7 +9,11 @@
 
 #include "tcp_socket.h"
 
-enum { SHED_MAX = 256 /* connections closed in one go */ };
+enum {
+    SHED_MAX = 256, /* connections closed in one go */
+    /* Without LEV_OPT_CLOSE_ON_FREE: a descriptor may outlive its loop. */
+    LISTENER_FLAGS = LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
+};
 
 static socklen_t make_address(const char *ip, uint32_t port, struct sockaddr_storage *ret_address)
 {
@@ -43,7 +47,7 @@ uint16_t listener_port(struct evconnlistener *listener)
 }
 
 struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, uint32_t port,
-                                     evconnlistener_cb on_accepted, void *arg, unsigned extra_flags)
+                                     evconnlistener_cb on_accepted, void *arg)
 {
     struct sockaddr_storage address;
     socklen_t length = make_address(ip, port, &address);
@@ -51,19 +55,34 @@ struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, ui
         errno = EINVAL;
         return NULL;
     }
-    /* libevent's own start would keep to itself that the loop takes no more descriptors. */
-    unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE | LEV_OPT_DISABLED | extra_flags;
-    struct evconnlistener *listener = evconnlistener_new_bind(gateway->loop, on_accepted, arg, flags, SOMAXCONN,
-                                                              (struct sockaddr *)&address, (int)length);
-    if (listener && (extra_flags & LEV_OPT_DISABLED) == 0 && evconnlistener_enable(listener) < 0) {
-        int error = errno;
-        evconnlistener_free(listener);
-        errno = error;
-        return NULL;
-    }
+    struct evconnlistener *listener =
+        evconnlistener_new_bind(gateway->loop, on_accepted, arg, LISTENER_FLAGS | LEV_OPT_REUSEABLE, SOMAXCONN,
+                                (struct sockaddr *)&address, (int)length);
     if (listener)
         tcp_socket_prepare(evconnlistener_get_fd(listener)); /* what it accepts inherits that */
     return listener;
+}
+
+struct evconnlistener *listener_adopt(struct gateway *gateway, int fd, evconnlistener_cb on_accepted, void *arg)
+{
+    struct evconnlistener *listener = evconnlistener_new(gateway->loop, on_accepted, arg, LISTENER_FLAGS, 0, fd);
+    if (!listener)
+        close(fd);
+    return listener;
+}
+
+int listener_release(struct evconnlistener **p_listener)
+{
+    int fd = evconnlistener_get_fd(*p_listener);
+    evconnlistener_free(*p_listener);
+    *p_listener = NULL;
+    return fd;
+}
+
+void listener_close(struct evconnlistener **p_listener)
+{
+    if (*p_listener)
+        close(listener_release(p_listener));
 }
 
 int listener_open_spare(void)

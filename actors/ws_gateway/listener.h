@@ -8,9 +8,16 @@
 
 enum { ACCEPT_PAUSE_MS = 100 /* after EMFILE: accepting at once again would spin */ };
 
-/* SO_REUSEADDR, never SO_REUSEPORT. `ip` is numeric. NULL: errno says why. */
+/* SO_REUSEADDR, never SO_REUSEPORT. `ip` is numeric. Listens, and accepts when it is enabled. NULL: errno says why. */
 struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, uint32_t port,
-                                     evconnlistener_cb on_accepted, void *arg, unsigned extra_flags);
+                                     evconnlistener_cb on_accepted, void *arg);
+/* Of a descriptor that listens already, and is taken. NULL: out of memory. */
+struct evconnlistener *listener_adopt(struct gateway *gateway, int fd, evconnlistener_cb on_accepted, void *arg);
+/* Takes the descriptor out of it: it listens on, and whoever connects meanwhile waits. Not to be called while it
+ * accepts. */
+int listener_release(struct evconnlistener **p_listener);
+/* Takes NULL. Not to be called while it accepts. */
+void listener_close(struct evconnlistener **p_listener);
 /* accept failed. When the process is out of descriptors, what waits in the queue is taken with the spare one and
  * closed: no peer waits for ever. The caller pauses the listener after it: the loop must not spin on a queue that it
  * cannot empty. `session` and `binding` are those of the port, for the log. */

@@ -81,7 +81,7 @@ static void forget(struct pull_visitor *visitor, const char *reason)
     write_record(visitor, reason);
     paused_sockets_remove(visitor->gateway, &visitor->paused);
     stop_waiting(visitor);
-    gateway_give_permit(visitor->gateway);
+    permit_give_back(visitor->gateway);
     binding_remove_pull_visitor(visitor->binding, visitor);
     gateway_bury(visitor->gateway, visitor, bury_visitor);
 }
@@ -319,12 +319,14 @@ static bool visitor_init(struct pull_visitor *visitor, evutil_socket_t fd)
            prompt_socket_read(&visitor->prompt, true);
 }
 
-void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
+void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer, bool has_permit)
 {
     struct gateway *gateway = binding->gateway;
     struct tunnel_session *session = binding_session(binding);
-    if (!session || !gateway_take_permit(gateway)) {
+    if (!session || !has_permit) {
         enum stream_refusal refusal = session ? STREAM_NO_DESCRIPTOR : STREAM_DRIVER_AWAY;
+        if (has_permit)
+            permit_give_back(gateway);
         gateway->counts.streams_refused[refusal]++;
         write_refusal(binding, peer, refusal);
         evutil_closesocket(fd);
@@ -334,7 +336,7 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
     if (!visitor) {
         write_refusal(binding, peer, STREAM_NO_MEMORY);
         evutil_closesocket(fd);
-        gateway_give_permit(gateway);
+        permit_give_back(gateway);
         return;
     }
     visitor->gateway = gateway;
@@ -347,7 +349,7 @@ void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const stru
     if (!visitor_init(visitor, fd) || !open_stream(visitor, session, &refusal)) {
         write_refusal(binding, peer, refusal);
         bury_visitor(visitor);
-        gateway_give_permit(gateway);
+        permit_give_back(gateway);
         return;
     }
     TAILQ_INSERT_TAIL(&binding->pull_visitors, visitor, binding_link);

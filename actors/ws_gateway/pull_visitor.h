@@ -35,9 +35,9 @@ struct pull_visitor {
     TAILQ_ENTRY(pull_visitor) binding_link;
 };
 
-/* Takes the accepted descriptor. Closes it with nothing sent when there is no session, no stream or no descriptor for
- * it. */
-void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer);
+/* Takes the accepted descriptor, and the permit that was got for it. Closes it with nothing sent when there is no
+ * session, no stream or no permit for it. */
+void pull_visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer, bool has_permit);
 /* Its binding is released: aborted, or left to end by itself. */
 void pull_visitor_evict(struct pull_visitor *visitor, bool may_end);
 

@@ -24,17 +24,18 @@ static void give_back(struct stream *stream, uint64_t held)
         return;
     uint32_t newly = (uint32_t)(held - stream->budgeted);
     stream->budgeted = held;
-    stream->session->gateway->budgeted_bytes += newly;
+    stream->session->gateway->allowances[LIMIT_BUFFERED_BYTES].used += newly;
     tunnel_session_consumed(stream->session, newly);
 }
 
 /* Nobody is reset for those who are slow: they get what the budget has left. */
 static void give_back_slow(struct stream *stream)
 {
-    const struct gateway *gateway = stream->session->gateway;
-    uint64_t budget = gateway->options->buffer_budget;
-    uint64_t left = budget > gateway->budgeted_bytes ? budget - gateway->budgeted_bytes : 0;
+    struct gateway *gateway = stream->session->gateway;
+    uint64_t left = allowance_left(gateway, LIMIT_BUFFERED_BYTES);
     uint64_t held = waited(stream);
+    if (held > stream->budgeted + left)
+        allowance_ask(gateway, LIMIT_BUFFERED_BYTES, held - stream->budgeted - left); /* for the next sweep */
     give_back(stream, held < stream->budgeted + left ? held : stream->budgeted + left);
 }
 
@@ -67,14 +68,19 @@ static struct stream *find_longest_stalled(const struct gateway *gateway, uint64
     return longest;
 }
 
+/* Another shard may have something left: until it is known that none has, nobody is reset. */
 static void keep_budget(struct gateway *gateway, uint64_t now_ms)
 {
+    struct allowance *allowance = &gateway->allowances[LIMIT_BUFFERED_BYTES];
     struct stream *stream = NULL;
-    while (gateway->budgeted_bytes > gateway->options->buffer_budget &&
+    if (allowance->used > allowance->share && !allowance->is_denied)
+        allowance_ask(gateway, LIMIT_BUFFERED_BYTES, allowance->used - allowance->share);
+    while (allowance->is_denied && allowance->used > allowance->share &&
            (stream = find_longest_stalled(gateway, now_ms))) {
         gateway->counts.stalled_resets++;
         stream_refuse(stream, CODE_ENHANCE_YOUR_CALM, "the visitor does not read, and the buffer budget is used up");
     }
+    allowance->is_denied = false;
 }
 
 static void sweep(struct stream *stream, uint64_t now_ms)
@@ -135,7 +141,7 @@ static uint64_t unbudget(struct stream *stream, uint64_t bytes)
 {
     uint64_t returned = bytes < stream->budgeted ? bytes : stream->budgeted;
     stream->budgeted -= returned;
-    stream->session->gateway->budgeted_bytes -= returned;
+    allowance_give_back(stream->session->gateway, LIMIT_BUFFERED_BYTES, returned);
     return returned;
 }
 

@@ -21,7 +21,6 @@ enum {
     DRIVER_USER_TIMEOUT_MS = 30000,
     DRIVER_NOTSENT_LOWAT = 16384, /* bytes */
     LINGER_WRITE_STALL_S = 10,    /* a peer that takes nothing of its last answer for so long is dropped */
-    LINGERING_MAX = 256,          /* sockets at once; beyond, the oldest is closed */
 };
 
 static void set_option(evutil_socket_t fd, int level, int name, int value)
@@ -130,6 +129,7 @@ static void lingering_done(struct lingering *lingering)
         return;
     TAILQ_REMOVE(&gateway->lingering, lingering, link);
     gateway->lingering_count--;
+    allowance_give_back(gateway, LIMIT_LINGERING, 1);
     event_free(lingering->deadline);
     tcp_socket_close(&lingering->socket);
     gateway_bury(gateway, lingering, bury_lingering);
@@ -188,8 +188,6 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     struct bufferevent *socket = *p_socket;
     *p_socket = NULL;
     write_at_once(socket);
-    if (gateway->lingering_count == LINGERING_MAX)
-        lingering_done(TAILQ_FIRST(&gateway->lingering));
     struct lingering *lingering = calloc(1, sizeof *lingering);
     struct event *deadline = lingering ? evtimer_new(gateway->loop, on_deadline, lingering) : NULL;
     if (!deadline) {
@@ -200,6 +198,7 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     *lingering = (struct lingering){.gateway = gateway, .socket = socket, .deadline = deadline, .linger_ms = linger_ms};
     TAILQ_INSERT_TAIL(&gateway->lingering, lingering, link);
     gateway->lingering_count++;
+    gateway->allowances[LIMIT_LINGERING].used++;
 
     struct timeval stall = {.tv_sec = LINGER_WRITE_STALL_S};
     bufferevent_setcb(socket, on_read, on_written, on_event, lingering);
@@ -212,6 +211,19 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
         on_written(socket, lingering);
     else if (tcp_socket_is_shaking_hands(socket)) /* libevent's write timeout does not run meanwhile */
         event_add(deadline, &stall);
+    tcp_socket_limit_lingering(gateway);
+}
+
+void tcp_socket_limit_lingering(struct gateway *gateway)
+{
+    struct allowance *allowance = &gateway->allowances[LIMIT_LINGERING];
+    while (gateway->lingering_count > LINGERING_MAX)
+        lingering_done(TAILQ_FIRST(&gateway->lingering));
+    if (allowance->used > allowance->share && !allowance->is_denied)
+        allowance_ask(gateway, LIMIT_LINGERING, allowance->used - allowance->share);
+    while (allowance->is_denied && allowance->used > allowance->share)
+        lingering_done(TAILQ_FIRST(&gateway->lingering));
+    allowance->is_denied = false;
 }
 
 void tcp_socket_end_lingering(struct gateway *gateway)

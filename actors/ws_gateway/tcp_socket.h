@@ -11,6 +11,7 @@ struct gateway;
 enum {
     SOCKET_READ_MAX = 131072, /* bytes taken off a driver's socket, or put on any, in one go */
     VISITOR_READ_MAX = 65536, /* and off a visitor's: what may lie here of one whose stream is stalled */
+    LINGERING_MAX = 256,      /* sockets at once; beyond, the oldest is closed */
 };
 
 /* Takes the accepted descriptor, non-blocking and TCP_NODELAY by its listener: nothing enabled yet. NULL: out of
@@ -40,6 +41,9 @@ void tcp_socket_end_output(struct bufferevent *socket);
 /* Takes the socket: sends what waits, then FIN, then reads and discards until the peer's end or linger_ms, so that no
  * reset eats the answer. */
 void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms);
+/* Closes the oldest when there are too many. All shards together have LINGERING_MAX; each alone may have as many until
+ * shard 0 has said how many it may. */
+void tcp_socket_limit_lingering(struct gateway *gateway);
 /* At the gateway's end: closes all that still linger. */
 void tcp_socket_end_lingering(struct gateway *gateway);
 

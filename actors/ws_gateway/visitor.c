@@ -9,6 +9,8 @@
 #include "binding.h"
 #include "bulk_read.h"
 #include "driver_connection.h"
+#include "handover.h"
+#include "loose_socket.h"
 #include "tcp_socket.h"
 
 enum { REFUSAL_LINGER_MS = 2000 /* protocol section 6: so that no reset eats the answer */ };
@@ -24,8 +26,8 @@ static void bury_visitor(void *object)
     free(visitor);
 }
 
-/* The socket has been given away, closed or aborted. */
-static void forget(struct visitor *visitor)
+/* The socket has been given away, closed or aborted. Its permit is the caller's. */
+static void leave(struct visitor *visitor)
 {
     /* A request whose head will never be whole is one too. */
     if (visitor->phase == VISITOR_IDLE && http_reader_in_message(visitor->reader))
@@ -35,9 +37,14 @@ static void forget(struct visitor *visitor)
     visitor->phase = VISITOR_GONE;
     paused_sockets_remove(visitor->gateway, &visitor->paused);
     visitor_end_deadlines(visitor);
-    gateway_give_permit(visitor->gateway);
     binding_remove_visitor(visitor->binding, visitor);
     gateway_bury(visitor->gateway, visitor, bury_visitor);
+}
+
+static void forget(struct visitor *visitor)
+{
+    leave(visitor);
+    permit_give_back(visitor->gateway);
 }
 
 void visitor_abort(struct visitor *visitor)
@@ -93,10 +100,11 @@ static void left_while_paused(void *visitor)
     visitor_abort(visitor);
 }
 
-static bool visitor_init(struct visitor *visitor, evutil_socket_t fd)
+/* Takes the socket. */
+static bool visitor_init(struct visitor *visitor, struct bufferevent *socket)
 {
     struct gateway *gateway = visitor->gateway;
-    visitor->socket = tcp_socket_new(gateway->loop, fd);
+    visitor->socket = socket;
     visitor->reader = http_reader_new(HTTP_REQUESTS);
     visitor->paused =
         (struct paused_socket){.socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
@@ -107,26 +115,22 @@ static bool visitor_init(struct visitor *visitor, evutil_socket_t fd)
            prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket);
 }
 
-void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
+/* Takes the socket, which may be NULL, and its permit. NULL: out of memory. */
+static struct visitor *visitor_new(struct binding *binding, struct bufferevent *socket, const struct sockaddr *peer)
 {
     struct gateway *gateway = binding->gateway;
-    if (!gateway_take_permit(gateway)) {
-        gateway->counts.streams_refused[STREAM_NO_DESCRIPTOR]++;
-        refuse_connection(binding, fd, peer);
-        return;
-    }
-    struct visitor *visitor = calloc(1, sizeof *visitor);
+    struct visitor *visitor = socket ? calloc(1, sizeof *visitor) : NULL;
     if (!visitor) {
-        evutil_closesocket(fd);
-        gateway_give_permit(gateway);
-        return;
+        tcp_socket_close(&socket);
+        permit_give_back(gateway);
+        return NULL;
     }
     visitor->gateway = gateway;
     visitor->binding = binding;
-    if (!visitor_init(visitor, fd)) {
+    if (!visitor_init(visitor, socket)) {
         bury_visitor(visitor);
-        gateway_give_permit(gateway);
-        return;
+        permit_give_back(gateway);
+        return NULL;
     }
     address_print(peer, visitor->peer);
     address_print_ip(peer, visitor->peer_ip);
@@ -134,11 +138,62 @@ void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct so
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
     if (!prompt_socket_read(&visitor->prompt, true)) {
         bury_visitor(visitor);
-        gateway_give_permit(gateway);
-        return;
+        permit_give_back(gateway);
+        return NULL;
     }
     TAILQ_INSERT_TAIL(&binding->visitors, visitor, binding_link);
+    return visitor;
+}
+
+void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer, bool has_permit)
+{
+    struct gateway *gateway = binding->gateway;
+    if (!has_permit) {
+        gateway->counts.streams_refused[STREAM_NO_DESCRIPTOR]++;
+        refuse_connection(binding, fd, peer);
+        return;
+    }
+    struct visitor *visitor = visitor_new(binding, tcp_socket_new(gateway->loop, fd), peer);
+    if (!visitor)
+        return;
     visitor_begin_deadlines(visitor);
+}
+
+/* ---- another shard's ---- */
+
+bool visitor_is_between_requests(const struct visitor *visitor)
+{
+    return visitor->phase == VISITOR_IDLE && !visitor->must_close;
+}
+
+void visitor_hand_over(struct visitor *visitor, const struct message_transfer_listener *transfer)
+{
+    struct gateway *gateway = visitor->gateway;
+    http_reader_unread(visitor->reader, bufferevent_get_input(visitor->socket));
+    evbuffer_remove_cb(visitor_output(visitor), on_output_changed, visitor);
+    prompt_socket_end(&visitor->prompt);
+    handover_visitor(gateway, transfer, &visitor->socket, visitor->record.came_ms);
+    leave(visitor);
+}
+
+void visitor_arrive(struct binding *binding, const struct message_visitor_moved *moved)
+{
+    struct gateway *gateway = binding->gateway;
+    struct loose_socket loose;
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    handover_unpack_visitor(gateway, moved, &loose);
+    if (getpeername(loose.fd, (struct sockaddr *)&peer, &length) != 0) { /* it has left meanwhile */
+        loose_socket_done(&loose);
+        permit_give_back(gateway);
+        return;
+    }
+    struct bufferevent *socket = loose_socket_settle(&loose, gateway->loop);
+    struct visitor *visitor = visitor_new(binding, socket, (struct sockaddr *)&peer);
+    if (!visitor)
+        return;
+    visitor->record.came_ms = moved->came_ms;
+    visitor_read(visitor);
 }
 
 void visitor_evict(struct visitor *visitor, bool exchange_may_end)

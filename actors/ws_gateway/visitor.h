@@ -11,6 +11,7 @@
 #include "gateway.h"
 #include "http_answer.h"
 #include "http_reader.h"
+#include "message.h"
 #include "paused_sockets.h"
 #include "stream.h"
 #include "visitor_record.h"
@@ -54,8 +55,8 @@ struct visitor {
     TAILQ_ENTRY(visitor) binding_link;
 };
 
-/* Takes the accepted descriptor. */
-void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer);
+/* Takes the accepted descriptor, and the permit that was got for it; without one, the visitor is refused. */
+void visitor_accept(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer, bool has_permit);
 /* The lists of deadlines. false: out of memory. */
 bool visitor_deadlines_init(struct gateway *gateway);
 void visitor_deadlines_done(struct gateway *gateway);
@@ -64,6 +65,11 @@ void visitor_evict(struct visitor *visitor, bool exchange_may_end);
 /* RESET with that code to the driver; the visitor gets 502, or an abort when it has seen a head. Without a stream:
  * nothing. */
 void visitor_lose_stream(struct visitor *visitor, enum error_code code, const char *reason);
+
+/* Its port was taken over on another shard: those between two requests, or in the middle of a head, go there. */
+bool visitor_is_between_requests(const struct visitor *visitor);
+void visitor_hand_over(struct visitor *visitor, const struct message_transfer_listener *transfer);
+void visitor_arrive(struct binding *binding, const struct message_visitor_moved *moved);
 
 /* ---- between the files of a visitor ---- */
 

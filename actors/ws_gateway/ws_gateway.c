@@ -26,6 +26,7 @@
 #include "gateway.h"
 #include "gateway_metrics.h"
 #include "gateway_shards.h"
+#include "handover.h"
 #include "id_table.h"
 #include "listener.h"
 #include "paused_sockets.h"
@@ -36,9 +37,10 @@
 #include "visitor.h"
 
 enum {
-    SHARD_SHIFT = 48,  /* a connection id names its shard in the bits above */
-    FD_RESERVE = 640,  /* API connections, sockets being refused or lingering, and the process's own */
-    GOODBYE_MS = 1500, /* at $TERM: what close frames and last answers get to leave */
+    SHARD_SHIFT = 48,                  /* a connection id names its shard in the bits above */
+    FD_RESERVE = 640,                  /* API connections, sockets being refused or lingering, and the process's own */
+    FD_PER_SHARD = 48 + LINGERING_MAX, /* what each shard beyond the first may need: mailboxes, its loop */
+    GOODBYE_MS = 1500,                 /* at $TERM: what close frames and last answers get to leave */
 };
 
 struct grave {
@@ -145,19 +147,6 @@ bool gateway_trusts(const struct gateway *gateway, const struct sockaddr *peer)
     return false;
 }
 
-bool gateway_take_permit(struct gateway *gateway)
-{
-    if (gateway->fd_permits <= 0)
-        return false;
-    gateway->fd_permits--;
-    return true;
-}
-
-void gateway_give_permit(struct gateway *gateway)
-{
-    gateway->fd_permits++;
-}
-
 /* ---- messages, in catalogue order ---- */
 
 static struct driver_connection *find_driver(struct gateway *gateway, struct connection_id id)
@@ -171,11 +160,17 @@ static struct driver_connection *find_live_driver(struct gateway *gateway, struc
     return connection && connection->phase == DRIVER_LIVE ? connection : NULL;
 }
 
+/* One shard's alone: so its caps, and the ids of what comes in there, are that shard's alone too. */
+static bool has_base_port(const struct gateway *gateway)
+{
+    return gateway->shard == 0;
+}
+
 /* At the start, and at SIGHUP, when a bad file leaves what is there. false: bad at the start. */
 static bool load_certificate(struct gateway *gateway)
 {
     const struct options *options = gateway->options;
-    if (*options->tls_cert == '\0')
+    if (!has_base_port(gateway) || *options->tls_cert == '\0')
         return true;
     char why[TLS_SERVER_WHY_MAX];
     struct tls_server *tls = tls_server_new(options->tls_cert, options->tls_key, why);
@@ -251,6 +246,13 @@ static void say_gone(struct gateway *gateway, struct connection_id connection)
     log_debug(&gateway->log, "connection-unknown", log_connection(connection)); /* as a rule they have crossed */
     mailbox_send(gateway->mailbox, MESSAGE_OF(connection_closed, .shard = gateway->shard, .connection = connection,
                                               .close_code = WEBSOCKET_CLOSE_ABNORMAL));
+}
+
+static void on_move_connection(struct gateway *gateway, const struct message_move_connection *move)
+{
+    struct driver_connection *connection = find_driver(gateway, move->connection);
+    if (connection)
+        driver_connection_move(connection, move->to_shard);
 }
 
 static void on_probe_connection(struct gateway *gateway, const struct message_probe_connection *probe)
@@ -332,9 +334,10 @@ static void on_count_streams(struct gateway *gateway, const struct message_count
             (void)message_pack(MESSAGE_OF(stream_count_row, .session = connection->session->id,
                                           .active_streams = connection->session->stream_count),
                                &rows);
-    uint64_t permits = gateway->fd_permits > 0 ? (uint64_t)gateway->fd_permits : 0;
-    mailbox_send(gateway->mailbox, MESSAGE_OF(streams_counted, .ref = count->ref, .shard = gateway->shard,
-                                              .fd_permits_available = permits, .sessions = message_buffer_span(&rows)));
+    const struct allowance *permits = &gateway->allowances[LIMIT_FD_PERMITS];
+    mailbox_send(gateway->mailbox,
+                 MESSAGE_OF(streams_counted, .ref = count->ref, .shard = gateway->shard, .fd_budget = permits->limit,
+                            .fd_permits_used = permits->used, .sessions = message_buffer_span(&rows)));
     message_buffer_done(&rows);
 }
 
@@ -364,6 +367,24 @@ static void dispatch(struct gateway *gateway, const struct message *message)
         break;
     case MESSAGE_shards_changed:
         on_shards_changed(gateway, &message->shards_changed);
+        break;
+    case MESSAGE_move_connection:
+        on_move_connection(gateway, &message->move_connection);
+        break;
+    case MESSAGE_connection_moved:
+        driver_connection_arrive(gateway, message);
+        break;
+    case MESSAGE_listener_moved:
+        binding_arrive(gateway, message);
+        break;
+    case MESSAGE_visitor_moved:
+        binding_take_visitor(gateway, message);
+        break;
+    case MESSAGE_ask_allowance:
+    case MESSAGE_allowance_lent:
+    case MESSAGE_recall_allowance:
+    case MESSAGE_allowance_returned:
+        shared_limits_hear(gateway, message);
         break;
     case MESSAGE_probe_connection:
         on_probe_connection(gateway, &message->probe_connection);
@@ -514,19 +535,20 @@ static void on_pipe(evutil_socket_t fd, short what, void *arg)
 /* Descriptors outside the budget. A driver-to-be is counted twice: before its upgrade, and before its HELLO. */
 static rlim_t fd_reserve(const struct options *options)
 {
-    return FD_RESERVE + 2 * (rlim_t)options->max_pre_auth_connections;
+    return FD_RESERVE + FD_PER_SHARD * (rlim_t)(gateway_shards(options) - 1) +
+           2 * (rlim_t)options->max_pre_auth_connections;
 }
 
 /* --fd-budget, or what the process may have less the reserve. */
-static int64_t fd_budget(const struct options *options)
+static uint64_t fd_budget(const struct options *options)
 {
     struct rlimit limit;
     if (options->fd_budget > 0)
-        return (int64_t)options->fd_budget;
+        return options->fd_budget;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return FD_RESERVE;
     rlim_t reserve = MIN(limit.rlim_cur / 2, fd_reserve(options));
-    return (int64_t)(limit.rlim_cur - reserve);
+    return limit.rlim_cur - reserve;
 }
 
 static bool parse_trusted_sources(struct gateway *gateway)
@@ -570,11 +592,17 @@ static bool gateway_init(struct ws_gateway *self, const struct actor_start *star
     struct gateway *gateway = &self->gateway;
     gateway->shard = start->shard;
     gateway->options = start->options;
-    gateway->window_budget.limit = start->options->window_budget;
+    /* Even parts, not lent: who has none left is refused nothing, his windows only grow no further. */
+    gateway->window_budget.limit = start->options->window_budget / gateway_shards(start->options);
     gateway->log = logger_of(start->log, actor_name(ACTOR_ws_gateway));
     gateway->accepting = true;
     gateway->spare_fd = listener_open_spare();
-    gateway->fd_permits = fd_budget(start->options);
+    shared_limits_init(gateway, (const uint64_t[SHARED_LIMIT_COUNT]){
+                                    [LIMIT_FD_PERMITS] = fd_budget(start->options),
+                                    [LIMIT_BUFFERED_BYTES] = start->options->buffer_budget,
+                                    [LIMIT_LINGERING] = LINGERING_MAX,
+                                });
+    TAILQ_INIT(&gateway->departures);
     TAILQ_INIT(&gateway->lingering);
     TAILQ_INIT(&gateway->unflushed);
     gateway->drivers = id_table_new();
@@ -646,12 +674,15 @@ void ws_gateway_actor(zsock_t *pipe, void *args)
     const struct actor_start *start = args;
     struct ws_gateway self = {.pipe = pipe};
     pthread_setname_np(pthread_self(), actor_thread_name(ACTOR_ws_gateway));
-    bool is_up = gateway_init(&self, start) && (self.base_listener = base_listener_new(&self.gateway));
+    bool is_up = gateway_init(&self, start);
+    if (is_up && has_base_port(&self.gateway))
+        is_up = (self.base_listener = base_listener_new(&self.gateway));
     zsock_signal(pipe, is_up ? 0 : 1);
     if (is_up) {
         on_pipe(-1, 0, &self); /* arms the pipe's descriptor, as draining arms the mailbox's */
         drain_mailbox(&self);
         event_base_loop(self.gateway.loop, EVLOOP_NO_EXIT_ON_EMPTY);
+        handover_end(&self.gateway);
     }
     gateway_done(&self);
     actor_thread_ends();

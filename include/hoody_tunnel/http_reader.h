@@ -100,6 +100,10 @@ enum http_event http_reader_read(struct http_reader *reader, struct evbuffer *in
  * was cut short. */
 enum http_event http_reader_finish(struct http_reader *reader);
 
+/* Between messages, or in the middle of a head: puts what was read of it back in front of `in`, as if it had not been
+ * read. */
+void http_reader_unread(struct http_reader *reader, struct evbuffer *in);
+
 /* Answers: the request was a HEAD, so the next final answer (interim ones before it do not count) has no body. Call
  * before its head is read. */
 void http_reader_answers_head(struct http_reader *reader);

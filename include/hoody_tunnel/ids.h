@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* One driver or API connection of one gateway shard: the shard in the top 16 bits, a counter below. 0: none. */
+/* One driver or API connection: in the top 16 bits the gateway shard on which it came in, a counter below. 0: none. */
 struct connection_id {
     uint64_t value;
 };

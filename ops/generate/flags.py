@@ -21,6 +21,7 @@ UNITS = {
     "size": [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)],
 }
 UNITS["window"] = UNITS["size"]
+UNITS["shards"] = UNITS["count"]
 
 
 @dataclass

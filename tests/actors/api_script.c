@@ -138,7 +138,7 @@ void api_say_streams(struct stage *stage, uint64_t ref, uint32_t shard)
     struct message_buffer rows = {0};
     assert_true(message_pack(MESSAGE_OF(stream_count_row, .session = {ID_1}, .active_streams = 3), &rows));
     stage_say_as(stage, ACTOR_ws_gateway, shard,
-                 MESSAGE_OF(streams_counted, .ref = ref, .shard = shard, .fd_permits_available = 1000,
+                 MESSAGE_OF(streams_counted, .ref = ref, .shard = shard, .fd_budget = 1003, .fd_permits_used = 3,
                             .sessions = message_buffer_span(&rows)));
     message_buffer_done(&rows);
 }

@@ -132,7 +132,7 @@ static uint64_t count_permits(struct gateway_stage *stage)
         message_done(&message);
         assert_true(receive(stage->peers[ACTOR_admin_http], &message));
     } while (message.type != MESSAGE_streams_counted);
-    uint64_t permits = message.streams_counted.fd_permits_available;
+    uint64_t permits = permits_left(&message.streams_counted);
     message_done(&message);
     return permits;
 }
@@ -197,7 +197,7 @@ void gateway_raise(struct gateway_stage *stage)
     assert_non_null(stage->gateway);
     gateway_ping(stage);
     close(reserved);
-    stage->permits = gateway_count(stage)->fd_permits_available;
+    stage->permits = permits_left(gateway_count(stage));
 }
 
 void gateway_terminate(struct gateway_stage *stage)

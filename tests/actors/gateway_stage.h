@@ -71,6 +71,11 @@ void gateway_forget(struct gateway_stage *stage);
 
 /* Asks count_streams. */
 const struct message_streams_counted *gateway_count(struct gateway_stage *stage);
+/* Of the fd budget, when there is one shard. */
+static inline uint64_t permits_left(const struct message_streams_counted *counted)
+{
+    return counted->fd_budget - counted->fd_permits_used;
+}
 /* Asks until that many permits are free: for what the gateway sees on its sockets at its own time. */
 void gateway_await_permits(struct gateway_stage *stage, uint64_t permits);
 

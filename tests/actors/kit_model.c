@@ -31,6 +31,32 @@ static struct connection *find_connection(struct connection_id id)
     return &kit.connections[id.value];
 }
 
+void kit_say(uint32_t shard, const struct message *message)
+{
+    mailbox_send(kit.gateways[shard], message);
+}
+
+void kit_say_first(struct connection_id id, const struct place *place, bool joins)
+{
+    struct span first = span_of_string(place->first);
+    if (joins)
+        kit_say(place->shard, MESSAGE_OF(join_session, .shard = place->shard, .connection = id, .join = first));
+    else
+        kit_say(place->shard,
+                MESSAGE_OF(open_session, .shard = place->shard, .connection = id, .peer = "127.0.0.1:5000",
+                           .subprotocol = strstr(place->first, "tunnel.v2") ? 2 : 1, .hello = first));
+}
+
+void kit_move(struct connection_id id, struct place *place, bool joins, const struct message_move_connection *move)
+{
+    expect(!place->is_moving && place->shard == move->shard && move->to_shard != move->shard);
+    expect(move->to_shard < kit.options.shards);
+    kit.moves++;
+    place->shard = move->to_shard;
+    place->is_moving = true;
+    kit_say(move->shard, MESSAGE_OF(connection_moved, .shard = move->to_shard, .connection = id, .joins = joins));
+}
+
 static bool is_open(const struct connection *connection)
 {
     return connection->phase == LIVE || connection->phase == ENDING;
@@ -60,18 +86,52 @@ static void forget_held(struct connection *connection, uint32_t binding)
 static void end_connection(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended)
 {
     bool are_first = kit_is_one_in(2);
+    uint32_t shard = kit.connections[id].place.shard;
+    if (kit.connections[id].place.is_moving) {
+        kit.connections[id].place.is_lost = true;
+        return;
+    }
     kit.connections[id].phase = GONE;
     if (are_first)
         kit_secondaries_lose(id);
-    mailbox_send(kit.gateway, MESSAGE_OF(connection_closed, .connection = {id}, .close_code = close_code,
-                                         .driver_goaway = driver_goaway, .kit_ended = kit_ended));
+    kit_say(shard, MESSAGE_OF(connection_closed, .shard = shard, .connection = {id}, .close_code = close_code,
+                              .driver_goaway = driver_goaway, .kit_ended = kit_ended));
     if (!are_first)
         kit_secondaries_lose(id);
+}
+
+static void hear_move_connection(const struct message_move_connection *move)
+{
+    struct connection *connection = find_connection(move->connection);
+    if (connection->phase == GONE)
+        return;
+    expect(connection->phase == ASKING);
+    kit_move(move->connection, &connection->place, false, move);
+}
+
+static void hear_connection_moved(const struct message_connection_moved *moved)
+{
+    struct connection *connection = find_connection(moved->connection);
+    expect(connection->phase == ASKING && connection->place.is_moving && connection->place.shard == moved->shard);
+    connection->place.is_moving = false;
+    if (!kit_is_one_in(16)) /* it can be kept */
+        kit_say_first(moved->connection, &connection->place, false);
+    else
+        connection->place.is_lost = true;
+    if (connection->place.is_lost)
+        end_connection(moved->connection.value, 1006, false, false);
+}
+
+/* Nothing that is said to a connection may overtake it. */
+static void expect_here(const struct connection *connection, uint32_t shard)
+{
+    expect(!connection->place.is_moving && connection->place.shard == shard);
 }
 
 static void hear_session_opened(const struct message_session_opened *opened)
 {
     struct connection *connection = find_connection(opened->connection);
+    expect_here(connection, opened->shard);
     if (connection->phase == GONE)
         return;
     expect(connection->phase == ASKING);
@@ -94,6 +154,7 @@ static void hear_session_opened(const struct message_session_opened *opened)
 static void hear_session_refused(const struct message_session_refused *refused)
 {
     struct connection *connection = find_connection(refused->connection);
+    expect_here(connection, refused->shard);
     expect(connection->phase == ASKING || connection->phase == GONE); /* one that is let in is ended instead */
     connection->phase = GONE;
 }
@@ -101,6 +162,7 @@ static void hear_session_refused(const struct message_session_refused *refused)
 static void hear_end_session(const struct message_end_session *end)
 {
     struct connection *connection = find_connection(end->connection);
+    expect_here(connection, end->shard);
     if (!is_open(connection))
         return;
     if (end->grace_ms > 0)
@@ -111,21 +173,26 @@ static void hear_end_session(const struct message_end_session *end)
 
 static void hear_probe_connection(const struct message_probe_connection *probe)
 {
+    expect_here(find_connection(probe->connection), probe->shard);
     if (find_connection(probe->connection)->phase == LIVE)
-        mailbox_send(kit.gateway, MESSAGE_OF(connection_probed, .connection = probe->connection,
-                                             .silence_ms = kit_is_one_in(10) ? PONG_TIMEOUT_MS + 1 : 0));
+        kit_say(probe->shard, MESSAGE_OF(connection_probed, .shard = probe->shard, .connection = probe->connection,
+                                         .silence_ms = kit_is_one_in(10) ? PONG_TIMEOUT_MS + 1 : 0));
 }
 
 static void hear_open_listener(const struct message_open_listener *open)
 {
     struct listener *listener = &kit.listeners[kit_index_of_port(open->port)];
     expect(listener->binding == 0); /* a port has one owner at most */
+    expect_here(find_connection(open->connection), open->shard);
     if (kit_is_one_in(8)) {
-        mailbox_send(kit.gateway, MESSAGE_OF(listener_failed, .binding = open->binding, .address_in_use = true));
+        kit_say(open->shard,
+                MESSAGE_OF(listener_failed, .shard = open->shard, .binding = open->binding, .address_in_use = true));
         return;
     }
-    *listener = (struct listener){.binding = open->binding.value, .owner = open->connection.value};
-    mailbox_send(kit.gateway, MESSAGE_OF(listener_opened, .binding = open->binding, .port = open->port));
+    *listener =
+        (struct listener){.binding = open->binding.value, .owner = open->connection.value, .shard = open->shard};
+    kit_say(open->shard,
+            MESSAGE_OF(listener_opened, .shard = open->shard, .binding = open->binding, .port = open->port));
 }
 
 static void hear_bound(const struct message_bound *bound)
@@ -133,6 +200,8 @@ static void hear_bound(const struct message_bound *bound)
     struct connection *connection = find_connection(bound->connection);
     size_t port = kit_index_of_port(bound->port);
     expect(kit.listeners[port].binding == bound->binding.value);
+    expect(!kit.listeners[port].is_moving && kit.listeners[port].shard == bound->shard);
+    expect_here(connection, bound->shard);
     if (is_open(connection))
         connection->held[port] = bound->binding.value;
 }
@@ -140,19 +209,43 @@ static void hear_bound(const struct message_bound *bound)
 static void hear_transfer_listener(const struct message_transfer_listener *transfer)
 {
     struct listener *listener = find_listener(transfer->old_binding.value);
-    expect(listener != NULL);
+    expect(listener != NULL && !listener->is_moving && listener->shard == transfer->shard);
     struct connection *owner = &kit.connections[listener->owner];
     if (is_open(owner))
         forget_held(owner, transfer->old_binding.value);
     else if (owner->phase == ASKING && owner->revoked_count < 2 * PORTS)
         owner->revoked[owner->revoked_count++] = transfer->old_binding.value;
-    *listener = (struct listener){.binding = transfer->binding.value, .owner = transfer->connection.value};
+    *listener = (struct listener){.binding = transfer->binding.value,
+                                  .owner = transfer->connection.value,
+                                  .shard = transfer->to_shard,
+                                  .is_moving = transfer->to_shard != transfer->shard};
+    if (!listener->is_moving)
+        return;
+    kit.transfers++;
+    kit_say(transfer->shard,
+            MESSAGE_OF(listener_moved, .shard = transfer->to_shard, .binding = transfer->binding,
+                       .connection = transfer->connection, .port = FIRST_PORT + (uint32_t)(listener - kit.listeners)));
+}
+
+static void hear_listener_moved(const struct message_listener_moved *moved)
+{
+    struct listener *listener = &kit.listeners[kit_index_of_port(moved->port)];
+    expect(listener->is_moving && listener->binding == moved->binding.value && listener->shard == moved->shard);
+    listener->is_moving = false;
+    if (!kit_is_one_in(8)) { /* it can be kept */
+        kit_say(moved->shard,
+                MESSAGE_OF(listener_opened, .shard = moved->shard, .binding = moved->binding, .port = moved->port));
+        return;
+    }
+    *listener = (struct listener){0};
+    kit_say(moved->shard, MESSAGE_OF(listener_failed, .shard = moved->shard, .binding = moved->binding));
 }
 
 static void hear_adopt_listener(const struct message_adopt_listener *adopt)
 {
     struct listener *listener = find_listener(adopt->binding.value);
-    expect(listener != NULL);
+    expect(listener != NULL && !listener->is_moving && listener->shard == adopt->shard);
+    expect_here(find_connection(adopt->connection), adopt->shard); /* they are on one loop */
     listener->owner = adopt->connection.value;
 }
 
@@ -167,17 +260,26 @@ static void hear_close_listener(const struct message_close_listener *close)
 {
     struct listener *listener = find_listener(close->binding.value);
     expect(listener != NULL); /* a port is released once */
+    expect(!listener->is_moving && listener->shard == close->shard);
     *listener = (struct listener){0};
-    mailbox_send(kit.gateway, MESSAGE_OF(listener_closed, .binding = close->binding));
+    kit_say(close->shard, MESSAGE_OF(listener_closed, .shard = close->shard, .binding = close->binding));
 }
 
 /* false: there was none. */
-static bool gateway_handles_one(void)
+static bool gateway_handles_one(uint32_t shard)
 {
     struct message message;
-    if (!mailbox_receive(kit.gateway, &message))
+    if (!mailbox_receive(kit.gateways[shard], &message))
         return false;
-    if (message.type == MESSAGE_session_opened)
+    if (kit_secondaries_hear(&message))
+        ;
+    else if (message.type == MESSAGE_move_connection)
+        hear_move_connection(&message.move_connection);
+    else if (message.type == MESSAGE_connection_moved)
+        hear_connection_moved(&message.connection_moved);
+    else if (message.type == MESSAGE_listener_moved)
+        hear_listener_moved(&message.listener_moved);
+    else if (message.type == MESSAGE_session_opened)
         hear_session_opened(&message.session_opened);
     else if (message.type == MESSAGE_session_refused)
         hear_session_refused(&message.session_refused);
@@ -197,11 +299,20 @@ static bool gateway_handles_one(void)
         hear_unbound(&message.unbound);
     else if (message.type == MESSAGE_close_listener)
         hear_close_listener(&message.close_listener);
-    else if (!kit_secondaries_hear(&message))
+    else
         expect(message.type == MESSAGE_bind_refused || message.type == MESSAGE_unbind_refused ||
                message.type == MESSAGE_stop_accepting);
     message_done(&message);
     return true;
+}
+
+/* Whichever: what one shard hears, and what another does, has no order. */
+static void some_shard_handles_one(void)
+{
+    uint32_t first = (uint32_t)kit_pick(kit.options.shards);
+    for (uint32_t i = 0; i < kit.options.shards; i++)
+        if (gateway_handles_one((first + i) % (uint32_t)kit.options.shards))
+            return;
 }
 
 /* ---- drivers and admins ------------------------------------------------------------------------------------------ */
@@ -220,23 +331,26 @@ static void driver_connects(struct driver *driver)
     char *hello = hello_encode(&ask);
     expect(hello != NULL);
     driver->connection = ++kit.last_connection;
-    kit.connections[driver->connection] = (struct connection){.phase = ASKING};
-    mailbox_send(kit.gateway, MESSAGE_OF(open_session, .connection = {driver->connection}, .peer = "127.0.0.1:5000",
-                                         .subprotocol = ask.version, .hello = span_of_string(hello)));
+    struct connection *connection = &kit.connections[driver->connection];
+    *connection = (struct connection){.phase = ASKING};
+    expect(snprintf(connection->place.first, FIRST_PAYLOAD_MAX, "%s", hello) < FIRST_PAYLOAD_MAX);
     free(hello);
+    kit_say_first((struct connection_id){driver->connection}, &connection->place, false);
 }
 
 static void driver_binds(const struct driver *driver)
 {
-    mailbox_send(kit.gateway,
-                 MESSAGE_OF(bind, .connection = {driver->connection}, .kind = BIND_KIND_HTTP, .mode = BIND_MODE_EXPOSE,
-                            .port = (int64_t)(FIRST_PORT + kit_pick(PORTS)), .takeover = kit_is_one_in(2)));
+    uint32_t shard = kit.connections[driver->connection].place.shard;
+    kit_say(shard, MESSAGE_OF(bind, .shard = shard, .connection = {driver->connection}, .kind = BIND_KIND_HTTP,
+                              .mode = BIND_MODE_EXPOSE, .port = (int64_t)(FIRST_PORT + kit_pick(PORTS)),
+                              .takeover = kit_is_one_in(2)));
 }
 
 static void driver_unbinds(const struct driver *driver)
 {
-    mailbox_send(kit.gateway, MESSAGE_OF(unbind, .connection = {driver->connection},
-                                         .binding = {kit.connections[driver->connection].held[kit_pick(PORTS)]}));
+    uint32_t shard = kit.connections[driver->connection].place.shard;
+    kit_say(shard, MESSAGE_OF(unbind, .shard = shard, .connection = {driver->connection},
+                              .binding = {kit.connections[driver->connection].held[kit_pick(PORTS)]}));
 }
 
 /* Any connection that is not gone ends in some way, be it one that its driver gave up long ago. */
@@ -346,7 +460,7 @@ void kit_take_step(void)
         return;
     case 4:
     case 5:
-        gateway_handles_one();
+        some_shard_handles_one();
         return;
     case 6:
     case 7:
@@ -365,7 +479,8 @@ void kit_come_to_rest(void)
         expect(turns < 100000);
         is_busy = actor_handles_one(&kit.manager);
         is_busy = actor_handles_one(&kit.registry) || is_busy;
-        is_busy = gateway_handles_one() || is_busy;
+        for (uint32_t shard = 0; shard < kit.options.shards; shard++)
+            is_busy = gateway_handles_one(shard) || is_busy;
         is_busy = admin_handles_one() || is_busy;
     }
 }
@@ -402,11 +517,12 @@ void kit_begin(uint64_t with_seed)
     memset(kit.drivers, 0, sizeof kit.drivers);
     memset(kit.secondaries, 0, sizeof kit.secondaries);
     zsys_handler_set(NULL);
-    kit.gateway = mailbox_new(ACTOR_ws_gateway, 0, &quiet);
+    for (uint32_t shard = 0; shard < kit.options.shards; shard++)
+        assert_non_null(kit.gateways[shard] = mailbox_new(ACTOR_ws_gateway, shard, &quiet));
     kit.admin = mailbox_new(ACTOR_admin_http, 0, &quiet);
     kit.metrics = mailbox_new(ACTOR_metrics, 0, &quiet);
     kit.supervisor = mailbox_new(ACTOR_supervisor, 0, &quiet);
-    assert_true(kit.gateway != NULL && kit.admin != NULL && kit.metrics != NULL && kit.supervisor != NULL);
+    assert_true(kit.admin != NULL && kit.metrics != NULL && kit.supervisor != NULL);
     kit.manager = play(&session_manager_actor);
     kit.registry = play(&binding_registry_actor);
 }
@@ -415,8 +531,10 @@ void kit_end(void)
 {
     kit.manager.spec->destroy(&kit.manager.self);
     kit.registry.spec->destroy(&kit.registry.self);
-    struct mailbox **mailboxes[] = {&kit.manager.mailbox, &kit.registry.mailbox, &kit.gateway,
-                                    &kit.admin,           &kit.metrics,          &kit.supervisor};
+    struct mailbox **mailboxes[] = {&kit.manager.mailbox, &kit.registry.mailbox, &kit.admin, &kit.metrics,
+                                    &kit.supervisor};
     for (size_t i = 0; i < sizeof mailboxes / sizeof *mailboxes; i++)
         mailbox_destroy(mailboxes[i]);
+    for (uint32_t shard = 0; shard < kit.options.shards; shard++)
+        mailbox_destroy(&kit.gateways[shard]);
 }

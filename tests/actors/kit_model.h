@@ -1,6 +1,6 @@
 /* The session-manager and the binding-registry on one stage, each handling its next message when it is told to, and a
- * model of the rest: a gateway with its connections and listeners, drivers that connect, join, bind, vanish and come
- * back, and an admin who kills. A seed decides what they do. */
+ * model of the rest: the gateway's shards with their connections and listeners, which they hand over to each other,
+ * drivers that connect, join, bind, vanish and come back, and an admin who kills. A seed decides what they do. */
 #ifndef HOODY_TESTS_TESTS_KIT_MODEL_H
 #define HOODY_TESTS_TESTS_KIT_MODEL_H
 
@@ -15,6 +15,8 @@ enum {
     GRANTED_MAX = 3,
     GRACE_MS = 1000,
     PONG_TIMEOUT_MS = 3000,
+    MODEL_SHARDS_MAX = 3,
+    FIRST_PAYLOAD_MAX = 512, /* bytes, with its NUL */
 };
 
 enum phase {
@@ -24,9 +26,18 @@ enum phase {
     GONE,
 };
 
+/* Where a connection is. What is said to it, or of it, must go to that shard, and find it there. */
+struct place {
+    uint32_t shard;
+    bool is_moving;                /* its shard has let go of it, and `shard` has not heard so */
+    bool is_lost;                  /* meanwhile: who gets it will notice */
+    char first[FIRST_PAYLOAD_MAX]; /* its HELLO or JOIN */
+};
+
 /* A connection as the gateway sees it, and what the driver at its other end believes to hold. */
 struct connection {
     enum phase phase;
+    struct place place;
     struct session_id session;
     uint32_t held[PORTS];        /* binding by port; 0: none */
     uint32_t revoked[2 * PORTS]; /* taken over before HELLO_OK was sent: told after it */
@@ -39,6 +50,7 @@ struct connection {
 /* A connection that said JOIN. It ends with its primary. */
 struct secondary {
     enum phase phase; /* never ENDING */
+    struct place place;
     uint64_t primary; /* who was given the ticket that it shows */
     uint32_t index;
     char nonce[sizeof((struct join_ticket *)NULL)->nonce];
@@ -48,6 +60,8 @@ struct secondary {
 struct listener {
     uint32_t binding; /* 0: not listening */
     uint64_t owner;
+    uint32_t shard;
+    bool is_moving; /* on its way there */
 };
 
 /* A driver uses one connection at a time; one that it gave up may live on in the gateway. */
@@ -65,7 +79,7 @@ struct played {
 extern struct kit {
     struct options options; /* the caller's */
     struct played manager, registry;
-    struct mailbox *gateway, *admin, *metrics, *supervisor;
+    struct mailbox *gateways[MODEL_SHARDS_MAX], *admin, *metrics, *supervisor;
     uint64_t now_ms;
     uint64_t seed, step; /* for whoever reads that it failed */
     uint64_t random_state;
@@ -73,7 +87,7 @@ extern struct kit {
     uint64_t last_connection;
     struct secondary secondaries[CONNECTIONS_MAX + 1]; /* from 1, in the order in which they came */
     uint64_t last_secondary;
-    size_t joins; /* of all seeds */
+    size_t joins, moves, transfers; /* of all seeds */
     struct listener listeners[PORTS];
     struct driver drivers[DRIVERS];
     size_t kills_asked, kills_answered;
@@ -95,6 +109,13 @@ static inline bool kit_is_one_in(uint64_t n)
 
 void kit_begin(uint64_t seed);
 void kit_end(void);
+
+/* A shard of the gateway says it. */
+void kit_say(uint32_t shard, const struct message *message);
+/* A connection asks from where it is: `joins`, or it said HELLO. */
+void kit_say_first(struct connection_id id, const struct place *place, bool joins);
+/* move_connection came to that shard, and the connection is there to be moved. */
+void kit_move(struct connection_id id, struct place *place, bool joins, const struct message_move_connection *move);
 
 /* One of them does something: handles a message, acts, or lets time pass. */
 void kit_take_step(void);

@@ -24,8 +24,13 @@ static struct connection_id id_of(const struct secondary *secondary)
 
 static void end_secondary(struct secondary *secondary)
 {
+    uint32_t shard = secondary->place.shard;
+    if (secondary->place.is_moving) {
+        secondary->place.is_lost = true;
+        return;
+    }
     secondary->phase = GONE;
-    mailbox_send(kit.gateway, MESSAGE_OF(secondary_closed, .connection = id_of(secondary)));
+    kit_say(shard, MESSAGE_OF(secondary_closed, .shard = shard, .connection = id_of(secondary)));
 }
 
 void kit_secondaries_lose(uint64_t primary)
@@ -42,10 +47,31 @@ void kit_secondaries_lose_all(void)
             end_secondary(&kit.secondaries[i]);
 }
 
+static void hear_move_connection(const struct message_move_connection *move)
+{
+    struct secondary *secondary = find_secondary(move->connection);
+    if (secondary->phase == GONE)
+        return;
+    expect(secondary->phase == ASKING);
+    kit_move(move->connection, &secondary->place, true, move);
+}
+
+static void hear_connection_moved(const struct message_connection_moved *moved)
+{
+    struct secondary *secondary = find_secondary(moved->connection);
+    expect(secondary->phase == ASKING && secondary->place.is_moving && secondary->place.shard == moved->shard);
+    secondary->place.is_moving = false;
+    kit_say_first(moved->connection, &secondary->place, true);
+    if (secondary->place.is_lost)
+        end_secondary(secondary);
+}
+
 static void hear_session_joined(const struct message_session_joined *joined)
 {
     struct secondary *secondary = find_secondary(joined->connection);
     const struct connection *primary = &kit.connections[secondary->primary];
+    expect(!secondary->place.is_moving && secondary->place.shard == joined->shard);
+    expect(primary->place.shard == joined->shard); /* a session's sockets are on one loop */
     expect(joined->primary.value ==
            secondary->primary); /* a ticket leads to nobody else, whoever has the session now */
     expect(joined->index == secondary->index && joined->index < primary->granted);
@@ -121,7 +147,11 @@ static void hear_shards_changed(const struct message_shards_changed *changed)
 
 bool kit_secondaries_hear(const struct message *message)
 {
-    if (message->type == MESSAGE_session_joined)
+    if (message->type == MESSAGE_move_connection && message->move_connection.connection.value > FIRST_ID)
+        hear_move_connection(&message->move_connection);
+    else if (message->type == MESSAGE_connection_moved && message->connection_moved.joins)
+        hear_connection_moved(&message->connection_moved);
+    else if (message->type == MESSAGE_session_joined)
         hear_session_joined(&message->session_joined);
     else if (message->type == MESSAGE_join_refused)
         hear_join_refused(&message->join_refused);
@@ -164,9 +194,9 @@ static void somebody_joins(void)
     char *payload = join_encode(
         &(const struct join){.session = session.text, .index = secondary->index, .nonce = secondary->nonce});
     expect(payload != NULL);
-    mailbox_send(kit.gateway,
-                 MESSAGE_OF(join_session, .connection = id_of(secondary), .join = span_of_string(payload)));
+    expect(snprintf(secondary->place.first, FIRST_PAYLOAD_MAX, "%s", payload) < FIRST_PAYLOAD_MAX);
     free(payload);
+    kit_say_first(id_of(secondary), &secondary->place, true);
 }
 
 static void some_secondary_ends(void)
@@ -180,7 +210,8 @@ static void somebody_asks_for_tickets(void)
 {
     uint64_t primary = some_primary();
     if (primary != 0 && kit.connections[primary].phase == LIVE)
-        mailbox_send(kit.gateway, MESSAGE_OF(reissue_tickets, .connection = {primary}));
+        kit_say(kit.connections[primary].place.shard,
+                MESSAGE_OF(reissue_tickets, .shard = kit.connections[primary].place.shard, .connection = {primary}));
 }
 
 void kit_secondary_acts(void)

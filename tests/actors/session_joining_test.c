@@ -96,17 +96,27 @@ static void every_seat_can_be_taken_in_any_order(void **state)
     expect_attached(stage, 15);
 }
 
-static void an_answer_goes_to_the_shard_that_asked(void **state)
+static void on_another_shard_it_is_sent_to_that_of_its_session(void **state)
 {
     struct stage *stage = play_raise(state);
     struct party party = open_party(stage, 1, HELLO_V2_SHARD_MAP);
     char *payload =
         join_encode(&(const struct join){.session = party.session.text, .index = 1, .nonce = party.tickets[1].nonce});
     stage_say(stage, MESSAGE_OF(join_session, .shard = 1, .connection = {2}, .join = span_of_string(payload)));
+    const struct message *move = stage_hear_at(stage, ACTOR_ws_gateway, 1, MESSAGE_move_connection);
+    assert_int_equal(move->move_connection.connection.value, 2);
+    assert_int_equal(move->move_connection.to_shard, 0);
+    stage_silent(stage); /* its ticket is good still */
+    stage_say(stage, MESSAGE_OF(join_session, .shard = 0, .connection = {2}, .join = span_of_string(payload)));
     free(payload);
-    const struct message *joined = stage_hear_at(stage, ACTOR_ws_gateway, 1, MESSAGE_session_joined);
-    assert_int_equal(joined->session_joined.primary.value, 1);
-    stage_hear_at(stage, ACTOR_ws_gateway, 0, MESSAGE_shards_changed); /* to the primary's shard */
+    assert_int_equal(stage_hear(stage, MESSAGE_session_joined)->session_joined.primary.value, 1);
+    stage_hear(stage, MESSAGE_shards_changed);
+    stage_silent(stage);
+}
+
+static void a_refusal_goes_to_the_shard_that_asked(void **state)
+{
+    struct stage *stage = play_raise(state);
     stage_say(stage, MESSAGE_OF(join_session, .shard = 1, .connection = {3}, .join = span_of_string("{}")));
     stage_hear_at(stage, ACTOR_ws_gateway, 1, MESSAGE_join_refused);
     stage_silent(stage);
@@ -370,7 +380,8 @@ int main(void)
         TEST(v1_gets_one_connection_whatever_it_asks),
         TEST(the_tickets_of_two_sessions_have_nothing_in_common),
         TEST(every_seat_can_be_taken_in_any_order),
-        TEST(an_answer_goes_to_the_shard_that_asked),
+        TEST(on_another_shard_it_is_sent_to_that_of_its_session),
+        TEST(a_refusal_goes_to_the_shard_that_asked),
         TEST(a_join_that_does_not_parse_is_closed_with_no_word),
         TEST(a_join_of_an_unknown_session_is_told_so),
         TEST(an_index_that_was_not_granted_is_a_bad_ticket),

@@ -1,6 +1,7 @@
 /* The session-manager and the binding-registry together, explored: drivers connect, join, bind, vanish and come back,
- * ports are taken over and sessions killed, in an order that a seed decides, down to which actor handles its next
- * message when. Whenever nothing is under way any more, all must agree who holds what.
+ * ports are taken over and sessions killed, on one shard of the gateway or several, in an order that a seed decides,
+ * down to which actor handles its next message when. Whenever nothing is under way any more, all must agree who holds
+ * what.
  *
  * HOODY_SEED=<n> runs that one seed. */
 #include "kit_model.h"
@@ -86,6 +87,7 @@ static struct census check_bindings(void)
             expect(id != 0);
             expect(listener->owner == id); /* its visitors reach the driver that holds it */
             expect(kit.connections[id].held[kit_index_of_port(binding->port)] == binding->binding.value);
+            expect(listener->shard == kit.connections[id].place.shard); /* on one loop */
         }
         message_done(&row);
     }
@@ -228,12 +230,14 @@ static void explore_seeds(void (*explore_one)(uint64_t seed))
     kit.options.pong_timeout = PONG_TIMEOUT_MS;
     kit.options.idle_timeout = 10 * GRACE_MS;
     kit.options.join_ticket_ttl = GRACE_MS / 4;
-    kit.joins = 0;
-    if (asked != NULL)
-        explore_one(strtoull(asked, NULL, 10));
-    for (uint64_t i = 1; i <= SEEDS && asked == NULL; i++)
-        explore_one(i);
-    assert_true(asked != NULL || kit.joins > 2 * SEEDS); /* some do join */
+    kit.joins = kit.moves = kit.transfers = 0;
+    uint64_t first = asked != NULL ? strtoull(asked, NULL, 10) : 1;
+    for (uint64_t seed = first; seed == first || (asked == NULL && seed <= SEEDS); seed++) {
+        kit.options.shards = 1 + seed % MODEL_SHARDS_MAX;
+        explore_one(seed);
+    }
+    /* Some do join, and change shard. */
+    assert_true(asked != NULL || (kit.joins > 2 * SEEDS && kit.moves > 2 * SEEDS && kit.transfers > SEEDS / 6));
     options_done(&kit.options);
 }
 

@@ -197,7 +197,7 @@ static void streams_are_counted_by_session(void **state)
     driver_visited(busy, port, 4, "/2");
     const struct message_streams_counted *counted = gateway_count(stage);
     assert_int_equal(counted->shard, 0);
-    assert_int_equal(counted->fd_permits_available, stage->permits - 6); /* three drivers, a listener, two visitors */
+    assert_int_equal(permits_left(counted), stage->permits - 6); /* three drivers, a listener, two visitors */
 
     struct span rows = counted->sessions;
     struct message row = {0};

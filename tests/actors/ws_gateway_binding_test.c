@@ -94,7 +94,7 @@ static void a_port_listens_from_the_start_and_serves_when_bound(void **state)
     struct client *visitor = client_dial(stage, port); /* is let in by the kernel, and waits */
     client_say(visitor, REQUEST("/early"));
     driver_quiet(driver);
-    assert_int_equal(gateway_count(stage)->fd_permits_available, stage->permits - 2); /* not accepted */
+    assert_int_equal(permits_left(gateway_count(stage)), stage->permits - 2); /* not accepted */
     gateway_say(stage,
                 MESSAGE_OF(bound, .connection = driver->connection, .client_ref = 1, .binding = {1}, .port = port));
     driver_hear(driver, FRAME_BIND_OK, 0); /* before the first STREAM_OPEN */
@@ -137,7 +137,7 @@ static void a_port_that_somebody_else_holds_is_told(void **state)
     int elsewhere = listen_elsewhere(&port);
     assert_true(fail_to_open(driver, "127.0.0.1", port)->address_in_use);
     close(elsewhere);
-    assert_int_equal(gateway_count(stage)->fd_permits_available, stage->permits - 1); /* the driver's own */
+    assert_int_equal(permits_left(gateway_count(stage)), stage->permits - 1); /* the driver's own */
 }
 
 static void an_address_that_is_not_ours_is_told(void **state)
@@ -146,7 +146,7 @@ static void an_address_that_is_not_ours_is_told(void **state)
     gateway_raise(stage);
     struct driver *driver = driver_enter(stage);
     assert_false(fail_to_open(driver, "192.0.2.1", 0)->address_in_use); /* TEST-NET-1 */
-    assert_int_equal(gateway_count(stage)->fd_permits_available, stage->permits - 1);
+    assert_int_equal(permits_left(gateway_count(stage)), stage->permits - 1);
 }
 
 /* The port answers no more: a connect is refused. */

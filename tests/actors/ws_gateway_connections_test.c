@@ -72,7 +72,7 @@ static void a_pong_that_nobody_asked_for_lets_nothing_go(void **state)
     scene.secondary->reader.control[0]++;
     driver_say_pong(scene.secondary);
     driver_quiet(scene.secondary);
-    assert_int_equal(gateway_count(*state)->fd_permits_available, scene.primary->socket->stage->permits - 5);
+    assert_int_equal(permits_left(gateway_count(*state)), scene.primary->socket->stage->permits - 5);
     scene.secondary->reader.control[0]--;
     driver_say_pong(scene.secondary);
     client_hear_answer(visitor, 200, "held");

@@ -8,7 +8,7 @@
 
 static void assert_available(struct gateway_stage *stage, uint64_t permits)
 {
-    assert_int_equal(gateway_count(stage)->fd_permits_available, permits);
+    assert_int_equal(permits_left(gateway_count(stage)), permits);
 }
 
 static void raise_with(struct gateway_stage *stage, uint64_t permits)

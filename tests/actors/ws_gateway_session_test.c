@@ -1,6 +1,7 @@
 /* The ws-gateway alone: the life of a driver's connection, and what is told of its end (protocol sections 2 and 7). */
 #include "gateway_peers.h"
 
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
 
@@ -369,16 +370,22 @@ static void at_the_end_live_drivers_get_a_goodbye(void **state)
 static void a_base_port_that_is_taken_stops_the_start(void **state)
 {
     struct gateway_stage *stage = *state;
-    gateway_raise(stage);
     struct log nowhere = {.fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .level = LOG_LEVEL_ERROR};
-    assert_true(nowhere.fd >= 0);
-    struct actor_start start = {.options = &stage->options, .log = &nowhere, .shard = 1};
-    zactor_t *second = zactor_new(ws_gateway_actor, &start);
-    zmq_pollitem_t pipe = {.socket = zsock_resolve(second), .events = ZMQ_POLLIN};
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    assert_true(nowhere.fd >= 0 && taken >= 0);
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    assert_int_equal(getsockname(taken, (struct sockaddr *)&address, &length), 0);
+    stage->options.listen.port = ntohs(address.sin_port);
+    struct actor_start start = {.options = &stage->options, .log = &nowhere};
+    zactor_t *gateway = zactor_new(ws_gateway_actor, &start);
+    zmq_pollitem_t pipe = {.socket = zsock_resolve(gateway), .events = ZMQ_POLLIN};
     assert_int_equal(zmq_poll(&pipe, 1, PATIENCE_MS), 1);
-    zactor_destroy(&second);
+    zactor_destroy(&gateway);
+    close(taken);
     close(nowhere.fd);
-    gateway_silent(stage);
 }
 
 int main(void)

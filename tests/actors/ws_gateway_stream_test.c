@@ -212,7 +212,7 @@ static void an_upgrade_passes_bytes_both_ways_with_half_close(void **state)
     driver_say(scene.driver, FRAME_EOF, 2, "");
     client_hear(scene.visitor, "and more");
     client_hear_end(scene.visitor);
-    assert_int_equal(gateway_count(stage)->fd_permits_available, stage->permits - 2);
+    assert_int_equal(permits_left(gateway_count(stage)), stage->permits - 2);
 }
 
 /* ---- flow control ---------------------------------------------------------------------------------------------- */

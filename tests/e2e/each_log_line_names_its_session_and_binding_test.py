@@ -10,7 +10,8 @@ from logs import events_of, read_log, wait_for_event
 SESSION = {"session"}
 PORT = {"session", "binding", "port"}
 NEEDED = {
-    "session-opened": SESSION | {"connection", "peer", "protocol", "resumed", "bindings"},
+    "connection-moves": {"connection", "from", "to"},
+    "session-opened": SESSION | {"connection", "peer", "protocol", "shard", "resumed", "bindings"},
     "session-closed": SESSION | {"connection", "close", "driver_goaway", "kit_ended"},
     "session-parking": SESSION | {"grace_ms"},
     "session-parked": SESSION | {"bindings"},

@@ -29,8 +29,8 @@ static void check_list(const struct option_spec *spec, const struct option_list 
 
 static bool is_number(enum option_kind kind)
 {
-    return kind == OPTION_KIND_count || kind == OPTION_KIND_duration || kind == OPTION_KIND_size ||
-           kind == OPTION_KIND_window;
+    return kind == OPTION_KIND_count || kind == OPTION_KIND_shards || kind == OPTION_KIND_duration ||
+           kind == OPTION_KIND_size || kind == OPTION_KIND_window;
 }
 
 static void check_value(const struct option_spec *spec, const void *value)
