@@ -306,8 +306,9 @@ static void stop_all(struct supervisor *self)
     for (size_t i = 0; i < self->running_count; i++) {
         if (self->running[i].supervised->spec != NULL)
             continue;
-        zsock_set_sndtimeo(zactor_sock(self->running[i].thread), 0); /* it may have ended */
-        (void)zstr_send(self->running[i].thread, "$TERM");
+        zsock_t *pipe = supervised_thread_pipe(self->running[i].thread);
+        zsock_set_sndtimeo(pipe, 0); /* it may have ended */
+        (void)zstr_send(pipe, "$TERM");
     }
     while (self->running_count > 0)
         supervised_thread_destroy(&self->running[--self->running_count].thread);

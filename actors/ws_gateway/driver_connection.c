@@ -89,7 +89,7 @@ static bool connection_init(struct driver_connection *connection, struct buffere
 {
     return websocket_reader_init(&connection->reader, WEBSOCKET_SERVER, TUNNEL_MESSAGE_MAX) &&
            frame_batch_init(&connection->batch, WEBSOCKET_SERVER, bufferevent_get_output(socket)) &&
-           (connection->message = evbuffer_new()) &&
+           (connection->message = evbuffer_new()) && (connection->first = evbuffer_new()) &&
            (connection->deadline = evtimer_new(connection->gateway->loop, on_deadline, connection)) &&
            (connection->probe = evtimer_new(connection->gateway->loop, on_probe, connection)) &&
            prompt_socket_begin(&connection->prompt, &connection->gateway->writes, socket) &&
@@ -487,9 +487,7 @@ static void on_first_message(struct driver_connection *connection)
         refuse_silently(connection, DROP_BAD_FIRST_MESSAGE, "the first message is not exactly one HELLO");
         return;
     }
-    connection->first = connection->message;
-    connection->message = evbuffer_new();
-    check(connection->message);
+    check(evbuffer_add_buffer(connection->first, connection->message) == 0);
     await_decision(connection);
     permit_await(connection->gateway, &connection->permit, on_permit, connection);
 }
@@ -524,8 +522,7 @@ void driver_connection_arrive(struct gateway *gateway, const struct message *mes
     }
     connection->has_permit = true;
     connection->joins = moved->joins;
-    connection->first = evbuffer_new();
-    check(connection->first && evbuffer_add(connection->first, moved->first.data, moved->first.length) == 0);
+    check(evbuffer_add(connection->first, moved->first.data, moved->first.length) == 0);
     await_decision(connection);
     ask_for_decision(connection);
 }

@@ -246,11 +246,12 @@ struct session_id driver_session(const struct driver *driver)
 void driver_let_in(struct driver *driver)
 {
     struct gateway_stage *stage = driver->socket->stage;
-    gateway_say(stage, MESSAGE_OF(session_opened, .connection = driver->connection, .session = driver_session(driver),
-                                  .hello_ok = span_of_string("{\"sessionId\":\"a\"}"),
-                                  .stream_window = (uint32_t)stage->options.stream_window,
-                                  .session_window = (uint32_t)stage->options.session_window,
-                                  .max_streams = (uint32_t)stage->options.max_streams));
+    gateway_say(stage,
+                MESSAGE_OF(session_opened, .shard = driver->shard, .connection = driver->connection,
+                           .session = driver_session(driver), .hello_ok = span_of_string("{\"sessionId\":\"a\"}"),
+                           .stream_window = (uint32_t)stage->options.stream_window,
+                           .session_window = (uint32_t)stage->options.session_window,
+                           .max_streams = (uint32_t)stage->options.max_streams));
 }
 
 struct driver *driver_enter(struct gateway_stage *stage)
@@ -460,8 +461,8 @@ uint16_t driver_open_port(struct driver *driver, uint32_t binding)
 {
     struct gateway_stage *stage = driver->socket->stage;
     assert_in_range(binding, 1, STAGE_BINDINGS_MAX);
-    gateway_say(stage, MESSAGE_OF(open_listener, .connection = driver->connection, .binding = {binding},
-                                  .mode = BIND_MODE_EXPOSE, .address = "127.0.0.1", .port = 0));
+    gateway_say(stage, MESSAGE_OF(open_listener, .shard = driver->shard, .connection = driver->connection,
+                                  .binding = {binding}, .mode = BIND_MODE_EXPOSE, .address = "127.0.0.1", .port = 0));
     const struct message *opened = gateway_hear(stage, MESSAGE_listener_opened);
     assert_int_equal(opened->listener_opened.binding.value, binding);
     assert_in_range(opened->listener_opened.port, 1, 65535);
@@ -471,8 +472,8 @@ uint16_t driver_open_port(struct driver *driver, uint32_t binding)
 uint16_t driver_bind(struct driver *driver, uint32_t binding)
 {
     uint16_t port = driver_open_port(driver, binding);
-    gateway_say(driver->socket->stage, MESSAGE_OF(bound, .connection = driver->connection, .client_ref = 1,
-                                                  .binding = {binding}, .port = port));
+    gateway_say(driver->socket->stage, MESSAGE_OF(bound, .shard = driver->shard, .connection = driver->connection,
+                                                  .client_ref = 1, .binding = {binding}, .port = port));
     driver_hear(driver, FRAME_BIND_OK, 0);
     return port;
 }

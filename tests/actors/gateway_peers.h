@@ -54,6 +54,7 @@ struct frame {
 struct driver {
     struct client *socket;
     struct connection_id connection; /* from driver_say_hello on */
+    uint32_t shard;                  /* where it is said to be: 0, unless the test moved it */
     struct websocket_reader reader;
     struct frame_batch batch; /* what is being said */
     struct evbuffer *out;

@@ -22,7 +22,8 @@ void gateway_say(struct gateway_stage *stage, const struct message *message)
     enum actor from = message_from(message->type);
     if (from == ACTOR_any)
         from = ACTOR_supervisor;
-    assert_true(mailbox_send_to(stage->peers[from], ACTOR_ws_gateway, 0, message));
+    uint32_t shard = message_to(message->type) == ACTOR_ws_gateway ? message_shard(message) : 0;
+    assert_true(mailbox_send_to(stage->peers[from], ACTOR_ws_gateway, shard, message));
 }
 
 static const struct message *keep(struct gateway_stage *stage, const struct message *message)
@@ -66,13 +67,21 @@ const struct message *gateway_hear(struct gateway_stage *stage, enum message_typ
     return hear_at(stage, message_to(type) == ACTOR_any ? ACTOR_metrics : message_to(type), type);
 }
 
-void gateway_ping(struct gateway_stage *stage)
+static void ping_shard(struct gateway_stage *stage, uint32_t shard)
 {
     uint64_t ref = ++stage->last_ref;
-    gateway_say(stage, MESSAGE_OF(ping_actor, .ref = ref, .from = ACTOR_supervisor));
+    assert_true(mailbox_send_to(stage->peers[ACTOR_supervisor], ACTOR_ws_gateway, shard,
+                                MESSAGE_OF(ping_actor, .ref = ref, .from = ACTOR_supervisor)));
     const struct message *pong = hear_at(stage, ACTOR_supervisor, MESSAGE_actor_ponged);
     assert_int_equal(pong->actor_ponged.ref, ref);
     assert_int_equal(pong->actor_ponged.actor, ACTOR_ws_gateway);
+    assert_int_equal(pong->actor_ponged.shard, shard);
+}
+
+void gateway_ping(struct gateway_stage *stage)
+{
+    for (uint32_t shard = 0; shard < stage->options.shards; shard++)
+        ping_shard(stage, shard);
 }
 
 void gateway_silent(struct gateway_stage *stage)
@@ -108,16 +117,16 @@ void gateway_forget(struct gateway_stage *stage)
 
 /* ---- counting -------------------------------------------------------------------------------------------------- */
 
-static uint64_t ask_count(struct gateway_stage *stage)
+static uint64_t ask_count(struct gateway_stage *stage, uint32_t shard)
 {
     uint64_t ref = ++stage->last_ref;
-    gateway_say(stage, MESSAGE_OF(count_streams, .ref = ref));
+    gateway_say(stage, MESSAGE_OF(count_streams, .shard = shard, .ref = ref));
     return ref;
 }
 
 const struct message_streams_counted *gateway_count(struct gateway_stage *stage)
 {
-    uint64_t ref = ask_count(stage);
+    uint64_t ref = ask_count(stage, 0);
     const struct message *counted = gateway_hear(stage, MESSAGE_streams_counted);
     assert_int_equal(counted->streams_counted.ref, ref);
     return &counted->streams_counted;
@@ -126,15 +135,19 @@ const struct message_streams_counted *gateway_count(struct gateway_stage *stage)
 /* Whatever else the admin API is asked meanwhile is not looked at. */
 static uint64_t count_permits(struct gateway_stage *stage)
 {
-    struct message message = {0};
-    ask_count(stage);
-    do {
+    uint64_t budget = 0, used = 0;
+    for (uint32_t shard = 0; shard < stage->options.shards; shard++) {
+        struct message message = {0};
+        ask_count(stage, shard);
+        do {
+            message_done(&message);
+            assert_true(receive(stage->peers[ACTOR_admin_http], &message));
+        } while (message.type != MESSAGE_streams_counted);
+        budget += message.streams_counted.fd_budget;
+        used += message.streams_counted.fd_permits_used;
         message_done(&message);
-        assert_true(receive(stage->peers[ACTOR_admin_http], &message));
-    } while (message.type != MESSAGE_streams_counted);
-    uint64_t permits = permits_left(&message.streams_counted);
-    message_done(&message);
-    return permits;
+    }
+    return budget - used;
 }
 
 /* Returns what is free in the end. */
@@ -191,9 +204,14 @@ static int reserve_port(uint16_t *ret_port)
 void gateway_raise(struct gateway_stage *stage)
 {
     int reserved = reserve_port(&stage->port);
-    struct actor_start start = {.options = &stage->options, .log = &stage->log};
+    struct actor_start starts[SHARDS_MAX]; /* one each: the actors read theirs until they answer */
     stage->options.listen.port = stage->port;
-    stage->gateway = zactor_new(ws_gateway_actor, &start);
+    for (uint32_t shard = (uint32_t)stage->options.shards; shard-- > 1;) {
+        starts[shard] = (struct actor_start){.options = &stage->options, .log = &stage->log, .shard = shard};
+        assert_non_null(stage->others[shard] = zactor_new(ws_gateway_actor, &starts[shard]));
+    }
+    starts[0] = (struct actor_start){.options = &stage->options, .log = &stage->log};
+    stage->gateway = zactor_new(ws_gateway_actor, &starts[0]);
     assert_non_null(stage->gateway);
     gateway_ping(stage);
     close(reserved);
@@ -218,7 +236,8 @@ static void decide_all(struct gateway_stage *stage)
 {
     struct driver *driver = NULL;
     LIST_FOREACH(driver, &stage->drivers, link)
-    gateway_say(stage, MESSAGE_OF(session_refused, .connection = driver->connection));
+    for (uint32_t shard = 0; shard < stage->options.shards; shard++)
+        gateway_say(stage, MESSAGE_OF(session_refused, .shard = shard, .connection = driver->connection));
 }
 
 static void hang_up_all(struct gateway_stage *stage)
@@ -232,7 +251,8 @@ static void hang_up_all(struct gateway_stage *stage)
 static void close_all_bindings(struct gateway_stage *stage)
 {
     for (uint32_t binding = 1; binding <= STAGE_BINDINGS_MAX; binding++)
-        gateway_say(stage, MESSAGE_OF(close_listener, .binding = {binding}));
+        for (uint32_t shard = 0; shard < stage->options.shards; shard++)
+            gateway_say(stage, MESSAGE_OF(close_listener, .shard = shard, .binding = {binding}));
 }
 
 int gateway_stage_tear_down(void **state)
@@ -247,6 +267,8 @@ int gateway_stage_tear_down(void **state)
         available = await_permits(stage, permits);
     }
     zactor_destroy(&stage->gateway);
+    for (uint32_t shard = 1; shard < SHARDS_MAX; shard++)
+        zactor_destroy(&stage->others[shard]);
     for (enum actor actor = 0; actor < ACTOR_COUNT; actor++)
         mailbox_destroy(&stage->peers[actor]);
     forget_heard(stage);

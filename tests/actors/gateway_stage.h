@@ -1,5 +1,5 @@
-/* A stage for the ws-gateway: the real actor in its own thread on a free port of the loopback, all its peers' mailboxes
- * held by the test; drivers and visitors are in gateway_peers.h.
+/* A stage for the ws-gateway: the real actor in its own thread, or its shards in theirs, on a free port of the
+ * loopback, all its peers' mailboxes held by the test; drivers and visitors are in gateway_peers.h.
  *
  *     static void a_hello_asks_for_a_session(void **state)
  *     {
@@ -35,8 +35,9 @@ struct heard;
 struct gateway_stage {
     struct options options; /* yours until gateway_raise */
     struct log log;
-    uint16_t port; /* of the base listener */
-    zactor_t *gateway;
+    uint16_t port;                      /* of the base listener */
+    zactor_t *gateway;                  /* shard 0 */
+    zactor_t *others[SHARDS_MAX];       /* by shard, from 1: of options.shards */
     struct mailbox *peers[ACTOR_COUNT]; /* NULL where the gateway itself is */
     uint64_t last_ref;
     uint64_t permits; /* of the fd budget, when the curtain rose */
@@ -57,7 +58,7 @@ void gateway_terminate(struct gateway_stage *stage);
 /* Waits for the thread's end. */
 void gateway_await_end(struct gateway_stage *stage);
 
-/* The catalogue's sender says it. */
+/* The catalogue's sender says it, to the shard that the message names. */
 void gateway_say(struct gateway_stage *stage, const struct message *message);
 /* The next message at the catalogue's receiver must be of this type; waits for it. Valid until the teardown. */
 const struct message *gateway_hear(struct gateway_stage *stage, enum message_type type);
@@ -69,9 +70,9 @@ void gateway_silent(struct gateway_stage *stage);
 /* What was heard before is no longer valid, what was said before to the peers is never heard. */
 void gateway_forget(struct gateway_stage *stage);
 
-/* Asks count_streams. */
+/* Asks count_streams of shard 0. */
 const struct message_streams_counted *gateway_count(struct gateway_stage *stage);
-/* Of the fd budget, when there is one shard. */
+/* Of the fd budget, when no other shard uses any. */
 static inline uint64_t permits_left(const struct message_streams_counted *counted)
 {
     return counted->fd_budget - counted->fd_permits_used;

@@ -14,7 +14,7 @@
 
 #include "samples.h"
 
-enum { SEEDS = 60, STEPS = 1500, MAX_SESSIONS = 2 };
+enum { SEEDS = 45, STEPS = 1500, MAX_SESSIONS = 2 };
 
 /* ---- at rest all agree ------------------------------------------------------------------------------------------- */
 

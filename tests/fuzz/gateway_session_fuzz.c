@@ -85,7 +85,7 @@ static void raise_once(void)
     gateway_raise(stage);
     bystander = driver_enter(stage);
     bystander_port = driver_bind(bystander, BIND_BYSTANDER);
-    permits_at_rest = gateway_count(stage)->fd_permits_available;
+    permits_at_rest = permits_left(gateway_count(stage));
     check(atexit(tear_down) == 0); /* so it comes before CZMQ's own, which waits for open sockets, and OpenSSL's */
 }
 
