@@ -107,7 +107,8 @@ def check_life(log_format):
         bound = last.bind()
         bindings[bound["bindId"]] = bound["containerPort"]
     last.sock.close()
-    lines = read_log(daemon, log_format)
+    # An instrumented build says first that it runs without its filter.
+    lines = [line for line in read_log(daemon, log_format) if line["event"] != "syscall-filter-off"]
     for line in lines:
         assert line["event"] in NEEDED, line
         missing = NEEDED[line["event"]] - set(line)
@@ -117,7 +118,8 @@ def check_life(log_format):
             assert bindings[line["binding"]] == line.get("port", bindings[line["binding"]]), line
     seen = {line["event"] for line in lines}
     # A drained session is told of as one that ends, and no session expired or was refused in this life.
-    assert seen >= set(NEEDED) - {"session-ended", "session-refused", "listener-failed"}, set(NEEDED) - seen
+    may_be_missing = {"session-ended", "session-refused", "listener-failed", "connection-moves"}
+    assert seen >= set(NEEDED) - may_be_missing, set(NEEDED) - seen
     for session in (one, two, three):
         told = [line["event"] for line in lines if line.get("session") == session]
         assert "session-opened" in told and "session-closed" in told and "bound" in told and "closed" in told, told
