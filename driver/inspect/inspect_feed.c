@@ -37,7 +37,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void inspect_feed_stir(struct inspect_feed *feed)
 {
-    const struct timeval pause = {.tv_usec = INSPECT_FEED_PAUSE_MS * 1000};
+    const struct timeval pause = {.tv_usec = (suseconds_t)INSPECT_FEED_PAUSE_MS * 1000};
     if (!LIST_EMPTY(&feed->listeners) && !evtimer_pending(feed->timer, NULL))
         check(evtimer_add(feed->timer, &pause) == 0);
 }

@@ -270,6 +270,15 @@ static bool learn_access(struct tunnel_set *set)
     return true;
 }
 
+/* For the page: what people call it. */
+static const char *inspected_name(const struct tunnel *tunnel)
+{
+    const struct tunnel_plan *plan = tunnel->plan;
+    if (plan->label != NULL)
+        return plan->label;
+    return plan->name != NULL ? plan->name : tunnel->target.name;
+}
+
 /* false: the reason was told. */
 static bool begin_inspection(struct tunnel_set *set)
 {
@@ -285,9 +294,7 @@ static bool begin_inspection(struct tunnel_set *set)
         struct tunnel *tunnel = &set->tunnels[i];
         if (tunnel->wish.service == NULL)
             continue;
-        const char *label = tunnel->plan->label;
-        inspect_add_tunnel(set->inspect, tunnel_number(set, tunnel), label != NULL ? label : tunnel->target.name,
-                           &tunnel->service);
+        inspect_add_tunnel(set->inspect, tunnel_number(set, tunnel), inspected_name(tunnel), &tunnel->service);
     }
     const struct exchange_observer observer = inspect_observer(set->inspect);
     exchange_observers_add(&set->observers, &observer);

@@ -5,6 +5,7 @@ import contextlib
 
 from harness import Daemon, Expose, Origin, Visitor, http_origin, pattern, run, simple_get, wait_until
 from inspection import Events, Inspection, inspected
+from tunnels import Tunnels
 
 KEPT = 65536
 BINARY = bytes(range(256)) * 3
@@ -151,6 +152,17 @@ def an_upgrade_is_shown_with_its_raw_bytes():
         assert (inspection.body(1, "request"), inspection.body(1, "response")) == (b"bye", b"hello")
 
 
+def several_tunnels_are_told_apart():
+    with http_origin(echo) as one, http_origin(echo) as other, Daemon() as daemon:
+        with Tunnels(daemon, "expose", str(one.port), str(other.port), "--inspect", count=2) as driver:
+            inspection = Inspection(driver)
+            for origin in (one, other):
+                assert simple_get(driver.port(str(origin.port)))[0] == 201
+            assert [inspection.ended(number)["tunnel"] for number in (1, 2)] == [str(one.port), str(other.port)]
+            shown = inspection.ended(inspection.replay(2))
+            assert (shown["tunnel"], shown["status"]) == (str(other.port), 201), shown
+
+
 def without_the_flag_nobody_listens():
     with http_origin(echo) as origin, Daemon() as daemon:
         with Expose(daemon, origin.port) as driver:
@@ -169,5 +181,6 @@ run(
     changes_are_told_live,
     what_fails_says_why,
     an_upgrade_is_shown_with_its_raw_bytes,
+    several_tunnels_are_told_apart,
     without_the_flag_nobody_listens,
 )
