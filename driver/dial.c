@@ -169,6 +169,11 @@ const char *dial_error_text(int error)
         return "refused the connection";
     case ETIMEDOUT:
         return "does not answer";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return "can't be reached from here";
+    case ECONNRESET:
+        return "reset the connection";
     default:
         return strerror(error);
     }

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import signal
+import socket
 import struct
 import termios
 import threading
@@ -68,6 +69,28 @@ def it_shows_session_tunnel_and_live_requests():
             assert view.screen.modes == {"1049": True, "25": False, "7": False}, view.screen.modes
         view.end()
         assert "closed; 4 visitors" in view.errors(), view.errors()
+
+
+def several_tunnels_are_seen_with_their_visitors():
+    def echo(sock, _address):
+        while part := sock.recv(100):
+            sock.sendall(part)
+
+    with http_origin(answer) as origin, Origin(echo) as raw, Daemon() as daemon:
+        web, pulled = free_port(), free_port()
+        flags = (f"{web}={origin.port}", "--pull", f"{pulled}={raw.port}")
+        with Terminal(url_of(daemon), "expose", *flags, LC_ALL="C.UTF-8") as terminal:
+            urls = (f"http://127.0.0.1:{web} \u2192 127.0.0.1:{origin.port}", f"tcp://127.0.0.1:{pulled} \u2192 127.0.0.1:{raw.port}")
+            terminal.wait_for(lambda screen: all(url in screen.text() for url in urls), "both are seen")
+            simple_get(web, "/web")
+            with connect(pulled) as sock:
+                sock.sendall(b"ping")
+                assert sock.recv(4, socket.MSG_WAITALL) == b"ping"
+                terminal.wait_for(lambda screen: re.search(r"tcp     127.0.0.1:\d+ +open +4 B", screen.text()), "it is open")
+            terminal.wait_for(lambda screen: re.search(r"tcp     127.0.0.1:\d+ +done ", screen.text()), "it is over")
+            terminal.wait_for(lambda screen: re.search(r"GET     /web +200 ", screen.text()), "the request is seen")
+            terminal.type(b"\x03")
+            terminal.expect_end()
 
 
 def a_request_is_seen_before_it_is_answered():
@@ -243,6 +266,7 @@ def the_qr_code_leads_to_the_public_url():
 
 run(
     it_shows_session_tunnel_and_live_requests,
+    several_tunnels_are_seen_with_their_visitors,
     a_request_is_seen_before_it_is_answered,
     what_visitors_say_never_reaches_the_terminal_raw,
     without_colours_when_nobody_wants_them,
