@@ -8,7 +8,7 @@ import time
 
 import visitors
 from harness import DATA, Closed, RawDriver, frame
-from tunnels import FAILED, RAW, RECOVERY_MAX_S
+from soak_tunnels import FAILED, RAW, RECOVERY_MAX_S
 
 SHORT_S, LONG_S = 2.0, 17.0  # below all timeouts; beyond those of the drivers and the daemon both
 WAITS_FOR_A_PORT_S = 6.0  # so long to come to know that it was taken is too long

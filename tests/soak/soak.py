@@ -24,7 +24,7 @@ import mischief
 import truths
 from harness import Daemon, free_port
 from service import Wrong
-from tunnels import HTTP, RAW, VISITORS, WEBSOCKET, Tunnel, log_path
+from soak_tunnels import HTTP, RAW, VISITORS, WEBSOCKET, Tunnel, log_path
 from visitors import Refused, Torn
 
 DAEMON_FLAGS = ("--takeover-grace", "3s", "--ping-interval", "2s", "--pong-timeout", "12s", "--drain-timeout", "2s")

@@ -7,7 +7,7 @@ import re
 import time
 
 from harness import SANITIZED, wait_until
-from tunnels import HTTP, RAW, WEBSOCKET
+from soak_tunnels import HTTP, RAW, WEBSOCKET
 
 PROBE_INTERVAL_S = 0.25
 QUIET_MAX_S = 90.0  # beyond all timeouts, whatever the load
