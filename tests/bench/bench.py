@@ -12,8 +12,8 @@ os.environ["PATH"] = os.pathsep.join([os.path.join(BIN, "../bench"), os.environ[
 
 # pylint: disable=wrong-import-position
 import cost
+import other_tunnels
 import report
-import tunnels
 from backends import backends
 from check import check
 from measures import MEASURES
@@ -40,7 +40,7 @@ def arguments():
 
 
 def known_peers():
-    return {**ALWAYS, **tunnels.present()}
+    return {**ALWAYS, **other_tunnels.present()}
 
 
 def chosen(parser, names, known):
@@ -107,7 +107,7 @@ def main():
     given = arguments()
     if given.list:
         print("measures:", *(m.name for m in MEASURES))
-        print("peers:", *known_peers(), "(others when they are on PATH:", ", ".join(tunnels.KNOWN) + ")")
+        print("peers:", *known_peers(), "(others when they are on PATH:", ", ".join(other_tunnels.KNOWN) + ")")
         return
     allow_descriptors()
     about = report.machine()
