@@ -102,7 +102,10 @@ def session_keys(program):
     for flag in program.flags:
         if "up" in flag.commands:
             name, default = flag.name.replace("-", "_"), flag.default or ("" if flag.argument else "false")
-            keys.append(Key(name, flag.help, flag.argument or "true|false", default, flag.range))
+            if flag.is_optional:
+                keys.append(Key(name, f"{flag.help}; true: on {flag.default}", "true|" + flag.argument.strip("[]")))
+            else:
+                keys.append(Key(name, flag.help, flag.argument or "true|false", default, flag.range))
     return keys
 
 
