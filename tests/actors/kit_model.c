@@ -14,9 +14,21 @@ struct kit kit;
 
 static const struct log quiet = {.fd = -1, .level = LOG_LEVEL_ERROR, .format = LOG_FORMAT_TEXT};
 
+const char *kit_story(void)
+{
+    static char text[64];
+    if (kit.story != NULL)
+        return kit.story();
+    (void)snprintf(text, sizeof text, "HOODY_SEED=%llu, step %llu", (unsigned long long)kit.seed,
+                   (unsigned long long)kit.step);
+    return text;
+}
+
 /* xorshift64*: below `bound`. */
 uint64_t kit_pick(uint64_t bound)
 {
+    if (kit.pick != NULL)
+        return kit.pick(bound);
     kit.random_state ^= kit.random_state >> 12;
     kit.random_state ^= kit.random_state << 25;
     kit.random_state ^= kit.random_state >> 27;
@@ -83,7 +95,7 @@ static void forget_held(struct connection *connection, uint32_t binding)
             connection->held[i] = 0;
 }
 
-static void end_connection(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended)
+void kit_connection_ends(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended)
 {
     bool are_first = kit_is_one_in(2);
     uint32_t shard = kit.connections[id].place.shard;
@@ -119,7 +131,7 @@ static void hear_connection_moved(const struct message_connection_moved *moved)
     else
         connection->place.is_lost = true;
     if (connection->place.is_lost)
-        end_connection(moved->connection.value, 1006, false, false);
+        kit_connection_ends(moved->connection.value, 1006, false, false);
 }
 
 /* Nothing that is said to a connection may overtake it. */
@@ -168,7 +180,7 @@ static void hear_end_session(const struct message_end_session *end)
     if (end->grace_ms > 0)
         connection->phase = ENDING;
     else
-        end_connection(end->connection.value, end->close_code, false, true);
+        kit_connection_ends(end->connection.value, end->close_code, false, true);
 }
 
 static void hear_probe_connection(const struct message_probe_connection *probe)
@@ -266,7 +278,7 @@ static void hear_close_listener(const struct message_close_listener *close)
 }
 
 /* false: there was none. */
-static bool gateway_handles_one(uint32_t shard)
+bool kit_shard_handles_one(uint32_t shard)
 {
     struct message message;
     if (!mailbox_receive(kit.gateways[shard], &message))
@@ -311,14 +323,14 @@ static void some_shard_handles_one(void)
 {
     uint32_t first = (uint32_t)kit_pick(kit.options.shards);
     for (uint32_t i = 0; i < kit.options.shards; i++)
-        if (gateway_handles_one((first + i) % (uint32_t)kit.options.shards))
+        if (kit_shard_handles_one((first + i) % (uint32_t)kit.options.shards))
             return;
 }
 
 /* ---- drivers and admins ------------------------------------------------------------------------------------------ */
 
 /* A driver connects, whatever became of the connection that it had. */
-static void driver_connects(struct driver *driver)
+void kit_driver_connects(struct driver *driver)
 {
     bool is_v2 = !kit_is_one_in(4);
     struct hello ask = {
@@ -338,12 +350,11 @@ static void driver_connects(struct driver *driver)
     kit_say_first((struct connection_id){driver->connection}, &connection->place, false);
 }
 
-static void driver_binds(const struct driver *driver)
+void kit_driver_binds(const struct driver *driver, size_t port, bool takeover)
 {
     uint32_t shard = kit.connections[driver->connection].place.shard;
     kit_say(shard, MESSAGE_OF(bind, .shard = shard, .connection = {driver->connection}, .kind = BIND_KIND_HTTP,
-                              .mode = BIND_MODE_EXPOSE, .port = (int64_t)(FIRST_PORT + kit_pick(PORTS)),
-                              .takeover = kit_is_one_in(2)));
+                              .mode = BIND_MODE_EXPOSE, .port = (int64_t)(FIRST_PORT + port), .takeover = takeover));
 }
 
 static void driver_unbinds(const struct driver *driver)
@@ -365,27 +376,27 @@ static void some_connection_ends(void)
     case 1:
     case 2:
     case 3:
-        end_connection(id, 1006, false, false);
+        kit_connection_ends(id, 1006, false, false);
         return;
     case 4:
-        end_connection(id, 1001, false, false);
+        kit_connection_ends(id, 1001, false, false);
         return;
     case 5:
-        end_connection(id, 1000, false, false);
+        kit_connection_ends(id, 1000, false, false);
         return;
     case 6:
-        end_connection(id, 1006, true, false);
+        kit_connection_ends(id, 1006, true, false);
         return;
     default:
-        end_connection(id, 1002, false, true);
+        kit_connection_ends(id, 1002, false, true);
         return;
     }
 }
 
-static void admin_kills(const struct driver *driver)
+void kit_admin_kills(const struct driver *driver, uint64_t grace_ms)
 {
     mailbox_send(kit.admin, MESSAGE_OF(close_session, .ref = ++kit.kills_asked, .session = driver->session.text,
-                                       .grace_ms = kit_pick(2) * 50));
+                                       .grace_ms = grace_ms));
 }
 
 static void somebody_acts(void)
@@ -398,22 +409,22 @@ static void somebody_acts(void)
     bool is_live = driver->connection != 0 && kit.connections[driver->connection].phase == LIVE;
     uint64_t what = kit_pick(20);
     if (!is_live ? what < 8 : what < 2)
-        driver_connects(driver);
+        kit_driver_connects(driver);
     else if (is_live && what < 12)
-        driver_binds(driver);
+        kit_driver_binds(driver, kit_pick(PORTS), kit_is_one_in(2));
     else if (is_live && what < 15)
         driver_unbinds(driver);
     else if (what < 19)
         some_connection_ends();
     else
-        admin_kills(driver);
+        kit_admin_kills(driver, kit_pick(2) * 50);
 }
 
 void kit_lose_everybody(void)
 {
     for (uint64_t id = 1; id <= kit.last_connection; id++)
         if (kit.connections[id].phase != GONE)
-            end_connection(id, 1006, false, false);
+            kit_connection_ends(id, 1006, false, false);
     kit_secondaries_lose_all(); /* those that are not let in yet */
 }
 
@@ -430,7 +441,17 @@ static bool actor_handles_one(const struct played *played)
     return true;
 }
 
-static bool admin_handles_one(void)
+bool kit_manager_handles_one(void)
+{
+    return actor_handles_one(&kit.manager);
+}
+
+bool kit_registry_handles_one(void)
+{
+    return actor_handles_one(&kit.registry);
+}
+
+bool kit_admin_handles_one(void)
 {
     struct message message;
     if (!mailbox_receive(kit.admin, &message))
@@ -452,11 +473,11 @@ void kit_take_step(void)
     switch (kit_pick(9)) {
     case 0:
     case 1:
-        actor_handles_one(&kit.manager);
+        kit_manager_handles_one();
         return;
     case 2:
     case 3:
-        actor_handles_one(&kit.registry);
+        kit_registry_handles_one();
         return;
     case 4:
     case 5:
@@ -477,11 +498,11 @@ void kit_come_to_rest(void)
     bool is_busy = true;
     for (size_t turns = 0; is_busy; turns++) {
         expect(turns < 100000);
-        is_busy = actor_handles_one(&kit.manager);
-        is_busy = actor_handles_one(&kit.registry) || is_busy;
+        is_busy = kit_manager_handles_one();
+        is_busy = kit_registry_handles_one() || is_busy;
         for (uint32_t shard = 0; shard < kit.options.shards; shard++)
-            is_busy = gateway_handles_one(shard) || is_busy;
-        is_busy = admin_handles_one() || is_busy;
+            is_busy = kit_shard_handles_one(shard) || is_busy;
+        is_busy = kit_admin_handles_one() || is_busy;
     }
 }
 

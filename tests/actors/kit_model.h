@@ -83,6 +83,9 @@ extern struct kit {
     uint64_t now_ms;
     uint64_t seed, step; /* for whoever reads that it failed */
     uint64_t random_state;
+    /* Who decides instead of the seed, and what happened so far, for whoever reads that it failed; NULL: the seed. */
+    uint64_t (*pick)(uint64_t bound);
+    const char *(*story)(void);
     struct connection connections[CONNECTIONS_MAX + 1]; /* by id; ids are never used again */
     uint64_t last_connection;
     struct secondary secondaries[CONNECTIONS_MAX + 1]; /* from 1, in the order in which they came */
@@ -96,9 +99,10 @@ extern struct kit {
 #define expect(expr)                                                                                                   \
     do {                                                                                                               \
         if (!(expr))                                                                                                   \
-            fail_msg("HOODY_SEED=%llu, step %llu, %s:%d: %s", (unsigned long long)kit.seed,                            \
-                     (unsigned long long)kit.step, __func__, __LINE__, #expr);                                         \
+            fail_msg("%s: %s:%d: %s", kit_story(), __func__, __LINE__, #expr);                                         \
     } while (0)
+
+const char *kit_story(void);
 
 /* Below `bound`. */
 uint64_t kit_pick(uint64_t bound);
@@ -116,6 +120,24 @@ void kit_say(uint32_t shard, const struct message *message);
 void kit_say_first(struct connection_id id, const struct place *place, bool joins);
 /* move_connection came to that shard, and the connection is there to be moved. */
 void kit_move(struct connection_id id, struct place *place, bool joins, const struct message_move_connection *move);
+
+/* ---- who does what, one by one ---- */
+
+/* The next message is handled. false: there is none. */
+bool kit_manager_handles_one(void);
+bool kit_registry_handles_one(void);
+bool kit_shard_handles_one(uint32_t shard);
+bool kit_admin_handles_one(void);
+
+/* Resumes the session that it had, if any. */
+void kit_driver_connects(struct driver *driver);
+/* Its connection must be LIVE. */
+void kit_driver_binds(const struct driver *driver, size_t port, bool takeover);
+/* Must not be GONE. `driver_goaway`: it had said so; `kit_ended`: the gateway ends it. */
+void kit_connection_ends(uint64_t id, uint32_t close_code, bool driver_goaway, bool kit_ended);
+void kit_admin_kills(const struct driver *driver, uint64_t grace_ms);
+
+/* ---- whoever it is ---- */
 
 /* One of them does something: handles a message, acts, or lets time pass. */
 void kit_take_step(void);
