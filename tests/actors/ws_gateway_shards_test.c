@@ -296,8 +296,8 @@ static void what_lies_idle_at_one_is_another_s(void **state)
     uint16_t port = driver_bind(there, 1), port_here = driver_bind(here, 2);
     struct client *first = driver_visited(there, port, 2, "/"), *second = driver_visited(there, port, 4, "/");
     client_hang_up(first);
-    client_hang_up(second);
     driver_hear_reset(there, 2, CODE_CANCEL);
+    client_hang_up(second);
     driver_hear_reset(there, 4, CODE_CANCEL);
     for (uint32_t i = 0; i < SMALL_BUDGET - 4; i++)
         driver_visited(here, port_here, 2 * i + 2, "/");
