@@ -2,6 +2,7 @@
 
 #include "tunnel_set.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@ bool tunnel_init(struct tunnel *ret_tunnel, struct tunnel_set *set, const struct
         .wish = {.port = plan->port, .label = plan->label},
     };
     if (!endpoint_resolve(&plan->target, &tunnel->target, &why)) {
-        report_note(set->report, "the target %s is not known: %s", plan->target.host, why);
+        char text[TUNNEL_WHY_BYTES];
+        snprintf(text, sizeof text, "the target %s is not known: %s", plan->target.host, why);
+        report_ended(set->report, text, EXIT_FAILED);
         return false;
     }
     switch (plan->kind) {

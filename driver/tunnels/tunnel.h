@@ -4,7 +4,7 @@
 
 #include "tunnel_plan.h"
 
-enum { TUNNEL_URL_BYTES = 2048 };
+enum { TUNNEL_URL_BYTES = 2048, TUNNEL_WHY_BYTES = 512 };
 
 enum tunnel_state {
     TUNNEL_PENDING, /* not asked for yet, or the answer is awaited */

@@ -261,7 +261,7 @@ static bool learn_access(struct tunnel_set *set)
     };
     char why[ACCESS_WHY_BYTES];
     if (!daemon_access_init(&set->daemon, &flags, getenv, why)) {
-        report_note(set->report, "%s", why);
+        report_ended(set->report, why, EXIT_USAGE);
         return false;
     }
     const char *warning = daemon_access_warning(&set->daemon, &flags);
@@ -287,7 +287,9 @@ static bool begin_inspection(struct tunnel_set *set)
         return true;
     set->inspect = inspect_new(set->loop, &options->inspect.where, options->inspect_show_secrets);
     if (set->inspect == NULL) {
-        report_note(set->report, "the inspection page cannot be served: %s", strerror(errno));
+        char why[TUNNEL_WHY_BYTES];
+        snprintf(why, sizeof why, "the inspection page cannot be served: %s", strerror(errno));
+        report_ended(set->report, why, EXIT_FAILED);
         return false;
     }
     for (size_t i = 0; i < set->count; i++) {
@@ -311,7 +313,7 @@ static bool prepare(struct tunnel_set *set, const struct tunnel_plans *plans)
     set->status = EXIT_FAILED;
     set->loop = loop_new();
     if (set->loop == NULL) {
-        report_note(set->report, "the system gives no event loop");
+        report_ended(set->report, "the system gives no event loop", EXIT_FAILED);
         return false;
     }
     report_attach(set->report, set->loop);

@@ -157,6 +157,20 @@ def a_daemon_that_is_not_there_is_an_end_with_3():
     assert done.returncode == 3 and names(events) == ["connecting", "ended"] and events[1]["exit_status"] == 3, (done, events)
 
 
+def what_ends_before_anything_is_called_is_an_end_too():
+    with http_origin(answer) as origin:
+        for target, *flags, status in (
+            (str(origin.port), "--token-file", os.devnull, 2),
+            (str(origin.port), "--url", "bogus", 2),
+            (str(origin.port), "--url", "wss://127.0.0.1:1", "--cacert", os.devnull, 2),
+            ("nobody.invalid:80", 1),
+        ):
+            command = [os.path.join(BIN, "hoody-tunnel"), "expose", target, "--json", *flags]
+            done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+            (ended,) = [parsed(line) for line in done.stdout.splitlines()]
+            assert (done.returncode, ended["event"], ended["exit_status"]) == (status, "ended", status) and ended["why"], (done, ended)
+
+
 run(
     a_tunnels_life_is_told,
     upgrades_and_raw_connections_are_told_at_both_ends,
@@ -165,4 +179,5 @@ run(
     a_reader_who_has_stopped_stops_nothing,
     what_can_not_go_together_is_wrong_usage,
     a_daemon_that_is_not_there_is_an_end_with_3,
+    what_ends_before_anything_is_called_is_an_end_too,
 )
