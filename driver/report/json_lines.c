@@ -15,6 +15,7 @@ enum {
     FLUSH_MS = 1000,
     REAL_DIGITS = 12, /* a microsecond of a day */
     TIME_BYTES = 64,
+    LAST_WORDS_BYTES = 16384, /* of what may wait: for the end, however many events were dropped before it */
 };
 
 struct json_lines {
@@ -86,33 +87,34 @@ static json_t *json_of_event(const struct report_event *event)
     return json;
 }
 
-static bool print(struct json_lines *lines, const struct report_event *event)
+static bool print(struct json_lines *lines, const struct report_event *event, size_t spare)
 {
     json_t *json = json_of_event(event);
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     check(text != NULL);
     size_t length = strlen(text);
     text[length] = '\n'; /* in place of its end: a line is written whole, or not at all */
-    bool is_taken = outlet_add(lines->out, text, length + 1);
+    bool is_taken = outlet_room(lines->out) >= length + 1 + spare && outlet_add(lines->out, text, length + 1);
     free(text);
     json_decref(json);
     return is_taken;
 }
 
-static void tell_dropped(struct json_lines *lines, const struct report_event *cause)
+static void tell_dropped(struct json_lines *lines, const struct report_event *cause, size_t spare)
 {
     const struct report_event event = {
         .what = REPORT_dropped, .at = cause->at, .session = cause->session, .count = (int64_t)lines->dropped};
-    if (print(lines, &event))
+    if (print(lines, &event, spare))
         lines->dropped = 0;
 }
 
 static void on_event(void *self, const struct report_event *event)
 {
     struct json_lines *lines = self;
+    size_t spare = event->what == REPORT_ended ? 0 : LAST_WORDS_BYTES;
     if (lines->dropped > 0)
-        tell_dropped(lines, event);
-    if (lines->dropped > 0 || !print(lines, event))
+        tell_dropped(lines, event, spare);
+    if (lines->dropped > 0 || !print(lines, event, spare))
         lines->dropped++;
 }
 

@@ -134,12 +134,17 @@ void outlet_detach(struct outlet *outlet)
 
 bool outlet_add(struct outlet *outlet, const char *bytes, size_t length)
 {
-    if (outlet->is_broken || length > OUTLET_WAITING_MAX - evbuffer_get_length(outlet->waiting))
+    if (length > outlet_room(outlet))
         return false;
     check(evbuffer_add(outlet->waiting, bytes, length) == 0);
     write_waiting(outlet);
     await_room(outlet);
     return !outlet->is_broken;
+}
+
+size_t outlet_room(const struct outlet *outlet)
+{
+    return outlet->is_broken ? 0 : OUTLET_WAITING_MAX - evbuffer_get_length(outlet->waiting);
 }
 
 bool outlet_is_empty(const struct outlet *outlet)

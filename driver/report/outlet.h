@@ -22,6 +22,8 @@ void outlet_detach(struct outlet *outlet);
 
 /* All of it or nothing. false: too much waits, or nobody can read it any more. */
 bool outlet_add(struct outlet *outlet, const char *bytes, size_t length);
+/* As many bytes are taken now. */
+size_t outlet_room(const struct outlet *outlet);
 bool outlet_is_empty(const struct outlet *outlet);
 /* What waits is forgotten. */
 void outlet_clear(struct outlet *outlet);

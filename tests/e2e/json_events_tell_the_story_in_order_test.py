@@ -9,7 +9,7 @@ import subprocess
 
 from events import Narrator, parsed
 from hammer import Hammer
-from harness import BIN, PATIENCE, Daemon, Origin, connect, free_port, http_origin, receive_all, receive_head, run, simple_get
+from harness import BIN, PATIENCE, Daemon, Origin, connect, free_port, http_origin, receive_all, receive_head, run, simple_get, wait_until
 
 BACKOFF_MAX_MS = 5000
 
@@ -132,13 +132,14 @@ def a_reader_who_has_stopped_stops_nothing():
                 for _ in range(200):  # more than a pipe, and what waits for it, can hold
                     assert simple_get(event["port"], path)[0] == 200
                 driver.send_signal(signal.SIGINT)
+                wait_until(lambda: not daemon.get_json("/sessions")["sessions"], "it has said goodbye, and all that it has to say")
                 rest = [parsed(line) for line in lines]
             assert driver.wait(timeout=PATIENCE) == 0
         finally:
             driver.kill()
             driver.wait()
     dropped = sum(event["count"] for event in rest if event["event"] == "dropped")
-    assert dropped > 0, len(rest)
+    assert dropped > 0 and names(rest)[-1] == "ended", names(rest)
     assert len([event for event in rest if event["event"] == "request"]) + dropped >= 200, (len(rest), dropped)
 
 
