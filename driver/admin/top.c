@@ -14,11 +14,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_LINES = 6 }; /* above the table, the empty one included */
+enum {
+    HEAD_LINES = 6, /* above the table, the empty one included */
+    ESCAPE = '\033',
+};
 
 struct top {
     const struct operator_call *call;
@@ -159,6 +163,58 @@ static void print_block(const struct top *top, struct terminal_size size, FILE *
     table_done(&table);
 }
 
+/* The columns of a line; what colours it has none. */
+static size_t line_width(const char *line)
+{
+    size_t width = 0;
+    for (; *line != '\0' && *line != '\n'; line++)
+        if (*line == ESCAPE)
+            line += strcspn(line, "m");
+        else
+            width++;
+    return width;
+}
+
+/* Every line in `columns`: a terminal that does not wrap writes all the rest of it over its last column. ASCII only. */
+static void print_cut(const char *text, size_t columns, FILE *out)
+{
+    static const char ELLIPSIS[] = "...";
+    const size_t told = columns > sizeof ELLIPSIS ? sizeof ELLIPSIS - 1 : 0;
+    for (const char *end; *text != '\0'; text = end) {
+        bool is_wide = line_width(text) > columns;
+        size_t left = is_wide ? columns - told : columns;
+        for (end = text; *end != '\0' && *end != '\n'; end++) {
+            size_t colours = *end == ESCAPE ? strcspn(end, "m") : 0;
+            if (colours > 0)
+                fwrite(end, 1, colours + 1, out);
+            else if (left > 0)
+                fputc(*end, out);
+            left -= colours == 0 && left > 0;
+            end += colours;
+        }
+        if (is_wide && told > 0)
+            fputs(ELLIPSIS, out);
+        if (*end == '\n')
+            fputc(*end++, out);
+    }
+}
+
+static char *compose(const struct top *top, struct terminal_size size)
+{
+    char *whole = NULL, *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&whole, &length);
+    check(out != NULL);
+    print_block(top, size, out);
+    check(fclose(out) == 0);
+    out = open_memstream(&text, &length);
+    check(out != NULL);
+    print_cut(whole, size.columns, out);
+    check(fclose(out) == 0);
+    free(whole);
+    return text;
+}
+
 /* false: there is nowhere to show it any more. */
 static bool show(struct top *top)
 {
@@ -169,12 +225,7 @@ static bool show(struct top *top)
         print_block(top, size, stdout);
         return fflush(stdout) == 0;
     }
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    check(out != NULL);
-    print_block(top, size, out);
-    check(fclose(out) == 0);
+    char *text = compose(top, size);
     terminal_screen_enter(&top->screen);
     bool is_drawn = terminal_screen_draw(&top->screen, text);
     free(text);

@@ -108,12 +108,15 @@ def what_does_not_fit_is_left_out():
         terminal = stack.enter_context(top(daemon))
         terminal.wait_for(lambda screen: "... and 14 more" in screen.line(-1), "24 lines are full")
         assert len(terminal.text().splitlines()) == 24
+        titles = {60: f"hoody-tunnel top  127.0.0.1:{daemon.port}  ", 30: "hoody-tunnel top  127.0.0.1...", 120: "hoody-tunnel top  "}
         for columns, rows, words in ((60, 12, "... and 26 more"), (30, 8, "... and 30 more"), (120, 40, "sessions 30")):
             terminal.resize(columns, rows)
             terminal.wait_for(lambda screen, words=words: words in screen.text(), "it is drawn anew")
             terminal.wait_for_draws()
             text = terminal.text()
             assert max(map(len, text.splitlines())) <= columns, text
+            assert text.startswith(titles[columns]), text
+            assert columns == 120 or text.splitlines()[1].endswith("..."), text
         assert "more" not in text, text
         for columns, rows in ((1, 1), (3, 3), (10, 7)):
             terminal.resize(columns, rows)
