@@ -53,6 +53,7 @@ static bool find_daemon(const struct options *options, struct daemon_access *ret
         .ca_file = options->cacert,
         .is_insecure = options->insecure,
         .token_file = options->token_file,
+        .hint = options_help_hint(options->command),
     };
     char why[ACCESS_WHY_BYTES];
     if (!daemon_access_init(ret_access, &flags, getenv, why)) {

@@ -35,22 +35,36 @@ static bool take_proxy(struct daemon_access *access, const struct access_flags *
     return false;
 }
 
+static bool take_token(struct daemon_access *access, char ret_why[ACCESS_WHY_BYTES])
+{
+    const char *why = NULL;
+    if (daemon_access_renew_token(access, &why))
+        return true;
+    snprintf(ret_why, ACCESS_WHY_BYTES, "--token-file %.200s: %s", access->token_file, why);
+    return false;
+}
+
+static void add_hint(char ret_why[ACCESS_WHY_BYTES], const char *hint)
+{
+    size_t length = strlen(ret_why);
+    snprintf(ret_why + length, ACCESS_WHY_BYTES - length, "\nTry: %s", hint);
+}
+
 bool daemon_access_init(struct daemon_access *ret_access, const struct access_flags *flags,
                         char *(*environment)(const char *name), char ret_why[ACCESS_WHY_BYTES])
 {
     struct daemon_access access = {.token_file = flags->token_file};
     const char *why = NULL;
     if (!server_url_parse(flags->url, &access.url, &why)) {
-        snprintf(ret_why, ACCESS_WHY_BYTES, "the URL '%.200s' is not understood: %s\nTry: --url ws://127.0.0.1:7080",
-                 flags->url, why);
+        snprintf(ret_why, ACCESS_WHY_BYTES, "the URL '%.200s' is not understood: %s", flags->url, why);
+        add_hint(ret_why, "--url ws://127.0.0.1:7080");
         return false;
     }
     host_port_format(&access.url.where, access.name);
-    if (!take_proxy(&access, flags, environment, ret_why) || !take_tls(&access, flags, ret_why))
-        return false;
-    if (!daemon_access_renew_token(&access, &why)) {
-        snprintf(ret_why, ACCESS_WHY_BYTES, "--token-file %.200s: %s", flags->token_file, why);
+    if (!take_proxy(&access, flags, environment, ret_why) || !take_tls(&access, flags, ret_why) ||
+        !take_token(&access, ret_why)) {
         daemon_access_done(&access);
+        add_hint(ret_why, flags->hint);
         return false;
     }
     *ret_access = access;

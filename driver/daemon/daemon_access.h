@@ -24,11 +24,13 @@ struct access_flags { /* borrowed, "": not given */
     const char *ca_file;
     bool is_insecure;
     const char *token_file;
+    const char *hint; /* a command that tells of them */
 };
 
 enum { ACCESS_WHY_BYTES = 512 };
 
-/* false: ret_why says in one line which flag is wrong, and why. `environment(name)` is getenv or a test's. */
+/* false: ret_why says in one line which flag is wrong, and why, and in another what to try. `environment(name)` is
+ * getenv or a test's. */
 bool daemon_access_init(struct daemon_access *ret_access, const struct access_flags *flags,
                         char *(*environment)(const char *name), char ret_why[ACCESS_WHY_BYTES]);
 /* Takes zeroed ones. */

@@ -258,6 +258,7 @@ static bool learn_access(struct tunnel_set *set)
         .ca_file = options->cacert,
         .is_insecure = options->insecure,
         .token_file = options->token_file,
+        .hint = options_help_hint(options->command),
     };
     char why[ACCESS_WHY_BYTES];
     if (!daemon_access_init(&set->daemon, &flags, getenv, why)) {

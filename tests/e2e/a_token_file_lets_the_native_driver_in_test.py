@@ -72,6 +72,7 @@ def a_file_that_is_no_good_is_wrong_usage():
         for path in ("/nonexistent/token", "/tmp"):
             status, err = ends(daemon, 3000, "--token-file", path)
             assert status == 2 and path in err, (status, err)
+            assert err.splitlines()[1:] == ["Try: hoody-tunnel expose --help"], err
 
 
 def a_token_that_was_replaced_is_used_from_then_on():
