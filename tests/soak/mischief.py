@@ -136,6 +136,9 @@ async def take_over(soak, rng):
                 if was_elsewhere and time.monotonic() - since > WAITS_FOR_A_PORT_S:
                     old.process.terminate()  # it was away when its port was taken, came as somebody new, and waits for it
             await tunnel.expect_end(old, FAILED, *([0] if tunnel.done_to_it != done_before else []))
+            if tunnel.done_to_it != done_before and tunnel.driver.process.poll() is not None:
+                await tunnel.expect_end(tunnel.driver, FAILED)  # both came back as somebody new, and the old one, a taker too, came last
+                await tunnel.start()
             await tunnel.recover()
 
 
