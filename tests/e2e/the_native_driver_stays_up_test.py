@@ -179,8 +179,7 @@ def away(daemon, target, *flags, **more):
 
 def a_random_port_that_others_hold_becomes_another():
     with http_origin(answer) as origin, Daemon(*FORGETFUL) as daemon, away(daemon, origin.port) as (driver, relay):
-        with RawDriver(daemon) as other:
-            assert other.bind(driver.port)["containerPort"] == driver.port
+        with Expose(daemon, origin.port, port=driver.port):  # it answers the daemon's pings, however long this takes
             relay.thaw()
             url = driver.process.stdout.readline().decode().strip()
             port = int(url.rsplit(":", 1)[1])
@@ -192,8 +191,7 @@ def a_certain_port_that_others_hold_is_waited_for():
     port = free_port()
     with http_origin(answer) as origin, Daemon(*FORGETFUL) as daemon:
         with away(daemon, origin.port, port=port) as (driver, relay):
-            with RawDriver(daemon) as other:
-                other.bind(port)
+            with Expose(daemon, origin.port, port=port):
                 relay.thaw()
                 told(driver, "ALREADY_BOUND")
             wait_until_served(driver)
