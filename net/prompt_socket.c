@@ -73,6 +73,16 @@ static void tell_written(struct bufferevent *socket)
         on_written(socket, owner);
 }
 
+/* The system does not let us wait until there is room. As any failed write. */
+static void tell_stuck(struct bufferevent *socket)
+{
+    bufferevent_event_cb on_event = NULL;
+    void *owner = NULL;
+    bufferevent_getcb(socket, NULL, NULL, &on_event, &owner);
+    if (on_event)
+        on_event(socket, BEV_EVENT_WRITING | BEV_EVENT_ERROR, owner);
+}
+
 /* As sendmsg: one piece is cheaper to send as what it is. */
 static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t most)
 {
@@ -116,9 +126,9 @@ static void finish_writing(struct prompt_socket *prompt)
     bool has_written = prompt->has_written;
     prompt->has_written = false;
     leave_queue(prompt);
-    if (evbuffer_get_length(bufferevent_get_output(socket)) > 0)
-        bufferevent_enable(socket, EV_WRITE);
-    if (has_written)
+    if (evbuffer_get_length(bufferevent_get_output(socket)) > 0 && bufferevent_enable(socket, EV_WRITE) != 0)
+        tell_stuck(socket);
+    else if (has_written)
         tell_written(socket);
 }
 

@@ -71,22 +71,31 @@ void tcp_socket_close(struct bufferevent **p_socket)
     *p_socket = NULL;
 }
 
-static void set_reset_on_close(struct bufferevent *socket, bool resets)
+/* false: the system did not let us. */
+static bool set_reset_on_close(struct bufferevent *socket, bool resets)
 {
     struct linger linger = {.l_onoff = resets, .l_linger = 0};
-    (void)setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    return setsockopt(bufferevent_getfd(socket), SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0;
 }
 
 void tcp_socket_need_fin(struct bufferevent *socket)
 {
-    set_reset_on_close(socket, true);
+    (void)set_reset_on_close(socket, true);
+}
+
+/* To dissolve a connection (connect(2)) resets it, too. */
+static void reset_at_once(struct bufferevent *socket)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    (void)connect(bufferevent_getfd(socket), &nobody, sizeof nobody);
 }
 
 void tcp_socket_abort(struct bufferevent **p_socket)
 {
     if (!*p_socket)
         return;
-    tcp_socket_need_fin(*p_socket);
+    if (!set_reset_on_close(*p_socket, true))
+        reset_at_once(*p_socket);
     tcp_socket_close(p_socket);
 }
 
@@ -97,7 +106,7 @@ void tcp_socket_end_output(struct bufferevent *socket)
         (void)SSL_shutdown(ssl); /* close_notify; when it doesn't fit, the FIN says the same */
         ERR_clear_error();
     }
-    set_reset_on_close(socket, false);
+    (void)set_reset_on_close(socket, false);
     (void)shutdown(bufferevent_getfd(socket), SHUT_WR);
 }
 

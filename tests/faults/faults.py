@@ -98,9 +98,11 @@ class Scenario:
         self.live = live
         self.expected = None
         self.folder = tempfile.mkdtemp(prefix="faults-")
+        self.library = os.path.join(self.folder, "libfaults.so")
+        os.symlink(os.path.abspath(LIBRARY), self.library)  # LD_PRELOAD takes no path with a space
 
     def environment(self, record, **more):
-        return {"LD_PRELOAD": LIBRARY, "HOODY_FAULTS_RECORD": record, **more}
+        return {"LD_PRELOAD": self.library, "HOODY_FAULTS_RECORD": record, **more}
 
     def finish(self, process):
         status = scenarios.end(process)

@@ -30,6 +30,7 @@ enum {
     DEPTH_MAX = 200,
     ACTIONS_MAX = 32,
     STORY_MAX = 8192,
+    STATES_WHEN_SLOW = 1500,
 };
 
 /* How often who may do what, once the first driver is connected and has his port. */
@@ -372,11 +373,19 @@ static void explore(void)
     }
 }
 
+/* Under a sanitizer. */
+static bool is_slow(void)
+{
+    const char *sanitizers = getenv("HOODY_SANITIZE");
+    return sanitizers != NULL && *sanitizers != '\0';
+}
+
 static void run(const struct race *race)
 {
-    const char *states_max = getenv("HOODY_STATES");
-    self =
-        (struct explorer){.race = race, .states_max = states_max != NULL ? strtoull(states_max, NULL, 10) : SIZE_MAX};
+    size_t states_max = is_slow() ? STATES_WHEN_SLOW : SIZE_MAX;
+    if (getenv("HOODY_STATES") != NULL)
+        states_max = strtoull(getenv("HOODY_STATES"), NULL, 10);
+    self = (struct explorer){.race = race, .states_max = states_max};
     assert_true(options_init(&kit.options));
     kit.pick = pick_last;
     kit.story = story;
@@ -492,7 +501,7 @@ static void a_resume_from_another_shard_races_a_kill(void **state)
 static void a_takeover_a_resume_and_a_kill_race_each_other(void **state)
 {
     (void)state;
-    if (getenv("HOODY_SANITIZE") != NULL && *getenv("HOODY_SANITIZE") != '\0')
+    if (is_slow())
         skip();
     run(&(struct race){.name = "takeover, resume and kill",
                        .shards = 1,
