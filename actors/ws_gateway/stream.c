@@ -191,6 +191,8 @@ void stream_announce(struct stream *stream)
     size_t at_hand = stream->is_gated ? 0 : stream_waiting(stream);
     if (at_hand > FRAME_PAYLOAD_MAX)
         at_hand = FRAME_PAYLOAD_MAX;
+    /* The bodies of many who come at once would be taken for a driver that does not read. */
+    bool goes_along = at_hand > 0 ? driver_connection_has_room(stream->connection) : owes_eof(stream);
     /* Drivers spoil their local connection now and then when a request's EOF comes in a later message. */
     frame_batch_reserve(batch_of(stream), 3, open_bytes + at_hand + (size_t)(3 * FRAME_HEADER_BYTES));
     const uint8_t *payload = evbuffer_pullup(stream->open_payload, -1);
@@ -198,7 +200,7 @@ void stream_announce(struct stream *stream)
     evbuffer_free(stream->open_payload);
     stream->open_payload = NULL;
     early_streams_begin(stream);
-    if (at_hand > 0 || owes_eof(stream))
+    if (goes_along)
         tunnel_session_send_turn(stream->session, stream);
     if (stream->eof_sent)
         stream_order_waive(stream);
