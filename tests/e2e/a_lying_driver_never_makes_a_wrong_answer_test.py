@@ -8,7 +8,9 @@ import select
 from harness import (
     DATA,
     EOF,
+    PATIENCE,
     RESET,
+    STREAM_OPEN,
     STREAM_RESPONSE_HEAD,
     WINDOW,
     Daemon,
@@ -182,16 +184,6 @@ LATE = [
 ]
 
 
-def is_reset(visitor):
-    if not select.select([visitor.sock], [], [], 0)[0]:
-        return False
-    try:
-        rest = visitor.sock.recv(100)
-    except ConnectionResetError:
-        return True
-    raise AssertionError(f"after a whole answer, on a connection that was to be kept: {rest!r}")
-
-
 class Stage:
     """A daemon, one driver, and a visitor of each kind for each case."""
 
@@ -211,15 +203,45 @@ class Stage:
         self.daemon.__exit__(*how)
 
     def asks(self, visitor, kind):
-        method, version, more = KINDS[kind]
-        target = f"/{next(self.nonces)}"
-        visitor.send(f"{method} {target} HTTP/{version}\r\nHost: test\r\n{more}\r\n".encode())
+        """The stream of a request."""
+        target = self.send_request(visitor, kind)
         stream, opened = self.driver.expect_stream(skipping=(WINDOW, EOF, RESET))
         assert opened["target"] == target, opened
         return stream
 
+    def asks_or_is_reset(self, visitor, kind):
+        """The stream of a request on a connection that may have been reset, however late that is seen: None then."""
+        try:
+            target = self.send_request(visitor, kind)
+        except (BrokenPipeError, ConnectionResetError):
+            return None
+        while True:
+            readable = select.select([visitor.sock, self.driver.sock], [], [], PATIENCE)[0]
+            assert readable, "neither a stream nor a reset"
+            if visitor.sock in readable:
+                try:
+                    rest = visitor.sock.recv(100)
+                except ConnectionResetError:
+                    return None
+                raise AssertionError(f"after a whole answer, on a connection that was to be kept: {rest!r}")
+            self.driver.waiting += self.driver.receive_some()
+            while received := self.driver.next_waiting():
+                kind, stream, payload = received
+                if kind == STREAM_OPEN:
+                    assert json.loads(payload)["target"] == target, payload
+                    return stream
+                assert kind in (WINDOW, EOF, RESET), received
+
+    def send_request(self, visitor, kind):
+        method, version, more = KINDS[kind]
+        target = f"/{next(self.nonces)}"
+        visitor.send(f"{method} {target} HTTP/{version}\r\nHost: test\r\n{more}\r\n".encode())
+        return target
+
     def expect_own(self, visitor, reader, kind):
-        stream = self.asks(visitor, kind)
+        self.expect_own_answer(self.asks(visitor, kind), reader, kind)
+
+    def expect_own_answer(self, stream, reader, kind):
         nonce = b"own-%d" % stream
         self.driver.answer(stream, nonce, headers=[["content-length", str(len(nonce))]])
         outcome = reader.read(KINDS[kind][0])
@@ -247,8 +269,9 @@ class Stage:
             outcome = reader.read(KINDS[kind][0])
             resets = self.resets(stream)
             if outcome.is_whole and outcome.is_kept:
-                if not is_reset(visitor):  # a lie that came after the answer's end may have ended the connection
-                    self.expect_own(visitor, reader, kind)
+                stream = self.asks_or_is_reset(visitor, kind)  # a lie that came after the answer's end may have ended it
+                if stream is not None:
+                    self.expect_own_answer(stream, reader, kind)
             elif outcome.is_whole:
                 reader.expect_end()
             self.expect_own(other, AnswerReader(other.sock), "1.1")

@@ -5,6 +5,7 @@ one. Its parts: patience, sockets, processes, visitor, origin, raw_driver; all o
 """
 
 import contextlib
+import faulthandler
 import hashlib
 import struct
 import sys
@@ -18,6 +19,7 @@ from sockets import *
 from visitor import *
 
 SKIPPED = 77
+GIVEN_UP_AFTER = 280  # seconds: a little before ctest ends the test, which says nothing of where it stood
 
 
 def skip(reason):
@@ -37,6 +39,7 @@ def pattern(length, seed=0):
 def run(*tests):
     """Runs each test function, says which, and ends the process with the verdict."""
     failed = 0
+    faulthandler.dump_traceback_later(GIVEN_UP_AFTER, exit=True)
     for test in tests:
         try:
             test()

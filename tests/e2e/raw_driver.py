@@ -3,7 +3,9 @@
 import json
 import socket
 import struct
+import time
 
+from patience import PATIENCE
 from processes import API
 from sockets import connect, receive_exactly, receive_head
 
@@ -145,20 +147,27 @@ class RawDriver:
             length = struct.unpack(">Q", receive_exactly(self.sock, 8))[0]
         return head[0] & 0x0F, receive_exactly(self.sock, length)
 
+    def receive_some(self):
+        """The frames of the next WebSocket frame as (kind, stream, payload), none when it was a ping; Closed when the kit has closed."""
+        try:
+            opcode, payload = self.receive_websocket()
+        except (EOFError, ConnectionResetError) as end:
+            raise Closed(None) from end
+        if opcode == 8:
+            code = struct.unpack(">H", payload[:2])[0] if payload else 1005
+            raise Closed(code, payload[2:].decode())
+        if opcode == 9 and len(payload) != ROUND_TRIP_TOKEN:  # unanswered, no window grows, whatever the machine's load
+            self.send_websocket(10, payload)
+        return self.split(payload) if opcode == 2 else []
+
     def receive_message(self):
-        """The frames of the next message as (kind, stream, payload); Closed when the kit has closed."""
-        while True:
-            try:
-                opcode, payload = self.receive_websocket()
-            except (EOFError, ConnectionResetError) as end:
-                raise Closed(None) from end
-            if opcode == 8:
-                code = struct.unpack(">H", payload[:2])[0] if payload else 1005
-                raise Closed(code, payload[2:].decode())
-            if opcode == 9 and len(payload) != ROUND_TRIP_TOKEN:  # unanswered, no window grows, whatever the machine's load
-                self.send_websocket(10, payload)
-            if opcode == 2:
-                return self.split(payload)
+        """The frames of the next message, which is waited for as long as any other thing, whatever pings come before it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            frames = self.receive_some()
+            if frames:
+                return frames
+        raise TimeoutError("nothing but WebSocket pings came")
 
     @staticmethod
     def split(payload):
@@ -174,13 +183,22 @@ class RawDriver:
 
     def receive(self):
         """The next frame but PING, which is answered."""
-        while True:
-            while not self.waiting:
-                self.waiting = self.receive_message()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            received = self.next_waiting()
+            if received:
+                return received
+            self.waiting = self.receive_message()
+        raise TimeoutError("nothing but PING frames came")
+
+    def next_waiting(self):
+        """The next frame that came already, but PING, which is answered; None when there is none."""
+        while self.waiting:
             received = self.waiting.pop(0)
             if received[0] != PING:
                 return received
             self.send(frame(PONG, 0, received[2]))
+        return None
 
     def expect(self, kind, stream=None, skipping=()):
         """The next frame, which must be of that kind (and stream); frames of the kinds in `skipping` may come before."""
