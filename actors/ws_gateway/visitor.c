@@ -71,7 +71,10 @@ static void has_left(struct visitor *visitor)
     visitor_record_because(visitor, "the visitor has left");
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor has left");
     prompt_socket_end(&visitor->prompt);
-    tcp_socket_close(&visitor->socket);
+    if (visitor->answer.head_written) /* a FIN would look like the answer's end to one that only half-closed */
+        tcp_socket_abort(&visitor->socket);
+    else
+        tcp_socket_close(&visitor->socket);
     forget(visitor);
 }
 

@@ -174,4 +174,24 @@ def by_the_end_of_session_or_binding():
                 other.sock.close()
 
 
-run(clients_that_others_wrote_say_so, by_the_native_drivers_end, by_the_daemons_end, by_the_daemons_death, by_the_end_of_session_or_binding)
+def by_the_visitors_own_half_close():
+    """Which counts as leaving (section 6), and yet it may be reading."""
+    with Daemon() as daemon, RawDriver(daemon) as driver:
+        visitors = begin(driver.bind()["containerPort"])
+        for _ in visitors:
+            stream, _ = driver.expect_stream(skipping=(EOF,))
+            driver.send(response_head(stream), data(stream, b"half"))
+        await_half(visitors)
+        for visitor in visitors:
+            visitor.end()
+        expect_torn(visitors)
+
+
+run(
+    clients_that_others_wrote_say_so,
+    by_the_native_drivers_end,
+    by_the_daemons_end,
+    by_the_daemons_death,
+    by_the_end_of_session_or_binding,
+    by_the_visitors_own_half_close,
+)

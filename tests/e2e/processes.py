@@ -4,6 +4,7 @@ fails the test."""
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sockets import connect, free_port, receive_all
 from visitor import parse_answer
 
 BIN = os.environ.get("HOODY_BIN", os.path.join(os.path.dirname(__file__), "../../build/dev/bin"))
+WRAPPER = shlex.split(os.environ.get("HOODY_WRAPPER", ""))  # what starts the programs, e.g. valgrind with its options
 API = "/api/v1/tunnel"
 
 
@@ -27,10 +29,12 @@ class Process:
         env = {k: v for k, v in os.environ.items() if not k.startswith("HOODY_TUNNEL_")}
         if "HOODY_TEST_SHARDS" in os.environ:  # a test that says nothing of shards runs with so many
             env["HOODY_TUNNEL_SHARDS"] = os.environ["HOODY_TEST_SHARDS"]
+        if WRAPPER:  # it makes system calls of its own
+            env["HOODY_TUNNEL_NO_SYSCALL_FILTER"] = "1"
         env.update(environment or {})
         popen.setdefault("stderr", self.stderr_file)
         self.process = subprocess.Popen(
-            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, env=env, **popen
+            [*WRAPPER, os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, env=env, **popen
         )
 
     @property

@@ -1,5 +1,5 @@
 """The official driver, unmodified: pull() echoes megabytes, and a session of several connections serves requests with bodies;
-it changes to the primary in the middle of its streams (protocol section 4).
+it changes to the primary in the middle of its streams (protocol section 4). The same by wss://.
 
 It is not part of this repository. HOODY_SDK names a folder with its `lib` (dist-ts/lib of the public package hoody-sdk),
 HOODY_NODE a Node.js 22; without them this test is skipped.
@@ -13,6 +13,7 @@ import subprocess
 import threading
 
 import harness
+from certificates import a_certificate
 from harness import Daemon, Origin, abort, connect, fetch, http_origin, pattern, receive_exactly, wait_until
 
 SDK = os.environ.get("HOODY_SDK", "")
@@ -46,10 +47,11 @@ process.on('SIGTERM', async () => { await session.close(); process.exit(0); });
 class OfficialDriver:
     """Running that script; what it says first becomes its attributes."""
 
-    def __init__(self, script, daemon, target):
-        url = f"ws://127.0.0.1:{daemon.port}{harness.CONNECT}"
+    def __init__(self, script, daemon, target, certificate=None):
+        url = f"{'wss' if certificate else 'ws'}://127.0.0.1:{daemon.port}{harness.CONNECT}"
         command = [NODE, "--input-type=module", "-e", script, SDK, url, str(target)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        env = {**os.environ, "NODE_EXTRA_CA_CERTS": certificate} if certificate else None
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=env)
         self.__dict__.update(json.loads(self.process.stdout.readline()))
 
     def __enter__(self):
@@ -113,8 +115,18 @@ def ask(port, number):
 
 
 def several_connections_serve_requests_with_bodies():
-    with http_origin(answer) as origin, Daemon() as daemon:
-        with OfficialDriver(SEVERAL_SCRIPT, daemon, origin.port) as driver:
+    with Daemon() as daemon:
+        serve_requests_with_bodies(daemon)
+
+
+def several_connections_serve_requests_over_tls():
+    with a_certificate() as certificate, Daemon(*certificate.flags, tls=certificate.context()) as daemon:
+        serve_requests_with_bodies(daemon, certificate.certificate)
+
+
+def serve_requests_with_bodies(daemon, certificate=None):
+    with http_origin(answer) as origin:
+        with OfficialDriver(SEVERAL_SCRIPT, daemon, origin.port, certificate) as driver:
             (listed,) = daemon.get_json("/sessions")["sessions"]
             assert (listed["isV2"], listed["connectionsGranted"]) == (True, CONNECTIONS), listed
             assert daemon.metric('hoody_tunnel_handshakes_total{result="joined"}') == CONNECTIONS - 1
@@ -136,5 +148,6 @@ if not (SDK and NODE):
 harness.run(
     pull_echoes_megabytes_and_many_at_once,
     several_connections_serve_requests_with_bodies,
+    several_connections_serve_requests_over_tls,
     several_connections_pull_too,
 )
