@@ -183,7 +183,7 @@ static void yaml_may_be_written_in_all_its_ways(void **state)
         "# a comment\n---\ntunnels:\n  - name: web # one\n    expose: \"3000\"\n...\n",
         "{tunnels: [{name: web, expose: 3000}]}",
         "tunnels:\n- &a\n  name: web\n  expose: &p 3000\n  port: *p\n",
-        "\xef\xbb\xbf" WEB,
+        ("\xef\xbb\xbf" WEB),
         "tunnels:\r\n- name: web\r\n  expose: 3000\r\n",
         "tunnels:\n- name: >-\n    web\n  expose: |-\n    3000\n",
     };
