@@ -1,5 +1,7 @@
 /* One WebSocket to a driver, from the 101 to the last byte of the goodbye: the primary connection of its session, which
- * said HELLO, or a secondary one, which said JOIN (protocol section 4). */
+ * said HELLO, or a secondary one, which said JOIN (protocol section 4). driver_connection.c is its life,
+ * driver_handshake.c how it is let in, on this shard or another, driver_input.c what comes in, driver_output.c what
+ * goes out. */
 #ifndef HOODY_ACTORS_DRIVER_CONNECTION_H
 #define HOODY_ACTORS_DRIVER_CONNECTION_H
 
@@ -115,5 +117,40 @@ void driver_connection_end(struct driver_connection *connection, bool sends_goaw
                            const char *message, uint16_t close_code, enum driver_ending ending);
 /* A secondary's session is over: a close frame with that code. */
 void driver_connection_dismiss(struct driver_connection *connection, uint16_t close_code, const char *reason);
+
+/* ---- between the files of a driver's connection ---- */
+
+enum { DRIVER_OUTPUT_LOW = 32768 /* bytes on their way out: there is room for more DATA again */ };
+
+/* Takes the socket, which nothing is enabled on yet; `id`: 0: a new one. NULL: out of memory, and the socket is still
+ * the caller's. */
+struct driver_connection *driver_connection_new(struct gateway *gateway, struct bufferevent **p_socket, uint64_t id,
+                                                enum subprotocol subprotocol, const char *peer, struct span bearer);
+/* From now on what its socket tells is handled. */
+void driver_connection_watch(struct driver_connection *connection);
+
+/* The first message has come. */
+void driver_connection_greet(struct driver_connection *connection);
+/* It counts no more against the pre-auth cap. */
+void driver_connection_leave_pre_auth(struct driver_connection *connection);
+/* BIND_REVOKED that waited: go out; or never will. */
+void driver_connection_send_revocations(struct driver_connection *connection);
+void driver_connection_forget_revocations(struct driver_connection *connection);
+
+/* Handles what has come in, until it would have us write or ask too much. */
+void driver_connection_read(struct driver_connection *connection);
+/* It reads nothing of what we write: it is not read from either. */
+bool driver_connection_is_flooded(const struct driver_connection *connection);
+
+/* The session is over, or goes on without this secondary, whatever still happens to the socket. */
+void driver_connection_detach(struct driver_connection *connection, uint16_t close_code, enum driver_ending ending);
+/* Writes a close frame; the peer's is awaited. */
+void driver_connection_write_close(struct driver_connection *connection, uint16_t close_code, const char *reason);
+/* Of one that has no session: it is closed without a word. */
+void driver_connection_refuse_silently(struct driver_connection *connection, enum driver_drop reason, const char *why);
+/* Sends what is written, then FIN; the connection itself is forgotten. */
+void driver_connection_let_go(struct driver_connection *connection);
+/* Its socket has been given away or closed. */
+void driver_connection_forget(struct driver_connection *connection);
 
 #endif
