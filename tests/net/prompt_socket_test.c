@@ -68,9 +68,21 @@ static void on_read(struct bufferevent *socket, void *arg)
     fixture->reads++;
 }
 
+/* The linker puts this one in its place: the system may refuse to watch a socket. */
+int __real_bufferevent_enable(struct bufferevent *socket, short what);
+int __wrap_bufferevent_enable(struct bufferevent *socket, short what);
+
+static bool watching_fails;
+
+int __wrap_bufferevent_enable(struct bufferevent *socket, short what)
+{
+    return watching_fails ? -1 : __real_bufferevent_enable(socket, what);
+}
+
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
+    watching_fails = false;
     int pair[2];
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -197,6 +209,40 @@ static void a_socket_that_fails_is_reported_by_libevent(void **state)
     event_base_loop(fixture->base, EVLOOP_ONCE);
     assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
     assert_int_equal(fixture->writes, 0);
+}
+
+static void whoever_cannot_be_waited_for_is_told_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    watching_fails = true;
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->writes, 0);
+    assert_true(write_queue_is_empty(&fixture->queue));
+}
+
+static void whoever_listens_to_nothing_is_told_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    watching_fails = true;
+    bufferevent_setcb(fixture->socket, NULL, NULL, NULL, NULL);
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, 0);
+    assert_true(write_queue_is_empty(&fixture->queue));
+}
+
+/* What the kernel takes whole needs no waiting. */
+static void what_goes_out_at_once_is_not_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    watching_fails = true;
+    evbuffer_add(output_of(fixture), "all", 3);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, 0);
+    assert_int_equal(fixture->writes, 1);
+    assert_int_equal(read_peer(fixture), 3);
 }
 
 static void a_socket_that_has_ended_is_not_written(void **state)
@@ -367,6 +413,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_added_while_the_queue_runs_waits_for_the_next_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_watermark_says_when_writes_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_socket_that_fails_is_reported_by_libevent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_cannot_be_waited_for_is_told_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_listens_to_nothing_is_told_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_goes_out_at_once_is_not_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_socket_that_has_ended_is_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_socket_may_end_while_the_queue_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waited_before_goes_its_way, set_up, tear_down),
