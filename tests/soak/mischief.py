@@ -7,7 +7,7 @@ import signal
 import time
 
 import visitors
-from harness import DATA, Closed, RawDriver, frame
+from harness import DATA, PATIENCE, Closed, RawDriver, frame
 from soak_tunnels import FAILED, RAW, RECOVERY_MAX_S
 
 SHORT_S, LONG_S = 2.0, 17.0  # below all timeouts; beyond those of the drivers and the daemon both
@@ -127,16 +127,20 @@ async def take_over(soak, rng):
     tunnel = rng.choice([tunnel for tunnel in soak.tunnels if tunnel.kind != RAW])
     async with tunnel.changing:
         with hurting(tunnel):
-            old, done_before = tunnel.driver, tunnel.done_to_it
+            old, done_before, was_away = tunnel.driver, tunnel.done_to_it, tunnel.hurts > 1
             await tunnel.start("--takeover")
-            since = time.monotonic()
-            while old.process.poll() is None and time.monotonic() - since < RECOVERY_MAX_S:
+            since, told = time.monotonic(), None
+            while old.process.poll() is None:
                 await asyncio.sleep(0.05)
-                was_elsewhere = tunnel.done_to_it != done_before
-                if was_elsewhere and time.monotonic() - since > WAITS_FOR_A_PORT_S:
-                    old.process.terminate()  # it was away when its port was taken, came as somebody new, and waits for it
-            await tunnel.expect_end(old, FAILED, *([0] if tunnel.done_to_it != done_before else []))
-            if tunnel.done_to_it != done_before and tunnel.driver.process.poll() is not None:
+                now = time.monotonic()
+                was_away = was_away or tunnel.done_to_it != done_before
+                if was_away and not told and now - since > WAITS_FOR_A_PORT_S:
+                    told = now  # away when its port was taken, it came as somebody new, and has it again or waits for it
+                    old.process.terminate()
+                if now - (told or since) > PATIENCE:
+                    tunnel.fail_stuck(old, "SIGTERM" if told else "its port was taken over")
+            await tunnel.expect_end(old, FAILED, *([0] if told else []))
+            if was_away and tunnel.driver.process.poll() is not None:
                 await tunnel.expect_end(tunnel.driver, FAILED)  # both came back as somebody new, and the old one, a taker too, came last
                 await tunnel.start()
             await tunnel.recover()
@@ -151,8 +155,11 @@ async def close_a_session(soak, rng):
             grace_ms = rng.choice((0, 50, 500))
             status = session and await asyncio.to_thread(soak.close_session, session, grace_ms)
             if status == 202:
+                since = time.monotonic()
                 while tunnel.driver.process.poll() is None and not await tunnel.probe():
                     await asyncio.sleep(0.05)
+                    if time.monotonic() - since > RECOVERY_MAX_S:
+                        tunnel.fail_stuck(tunnel.driver, "its session was closed, and does not serve")
             if tunnel.driver.process.poll() is not None:
                 await tunnel.expect_end(tunnel.driver, FAILED)
                 await tunnel.start()

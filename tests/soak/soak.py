@@ -58,6 +58,7 @@ class Soak:
         self.daemon_lives = 0
         self.killed_times = []  # of the daemon: [began, ended]
         self.stall_max_s = 0.0
+        self.storms = 0
         self.quiet = []  # (seconds since start, daemon's life, resident bytes, descriptors)
 
     def fail(self, why):
@@ -224,9 +225,12 @@ class Soak:
                 if time.monotonic() - self.began >= minutes * 60 or self.failures:
                     break
                 await self.storm(index)
+                self.storms += 1
                 if not self.failures:
                     await self.look_around()
                     self.print_progress()
+            if not self.storms and not self.failures:
+                self.fail(f"no storm in {minutes:g} minutes: the start alone took {time.monotonic() - self.began:.0f} s")
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -256,7 +260,7 @@ class Soak:
     def print_summary(self):
         took = time.monotonic() - self.began
         deeds = ", ".join(f"{name} {times}" for name, times in sorted(self.deeds.items()))
-        print(f"soak: seed {self.seed}, {took:.0f} s, {len(self.quiet)} quiet points, {self.daemon_lives} daemons, "
+        print(f"soak: seed {self.seed}, {took:.0f} s, {self.storms} storms, {len(self.quiet)} quiet points, {self.daemon_lives} daemons, "
               f"{sum(tunnel.lives for tunnel in self.tunnels)} drivers")
         print("soak: visitors: " + ", ".join(f"{name} {times}" for name, times in sorted(self.outcomes.items())))
         print("soak: turned away while something was cut: "

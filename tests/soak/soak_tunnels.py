@@ -4,8 +4,10 @@ and the times in which visitors may be turned away."""
 import asyncio
 import os
 import random
+import subprocess
 import time
 
+import autopsy
 import visitors
 from harness import PATIENCE, Expose, Pull
 from line import Line
@@ -44,8 +46,8 @@ class Tunnel:
 
     async def close(self):
         self.expect_alive()
-        await asyncio.to_thread(self.driver.stop)
-        self.soak.keep_log(self, self.driver)
+        self.driver.process.terminate()
+        await self.expect_end(self.driver, 0)
         self.line.close()
         self.service.close()
 
@@ -106,12 +108,15 @@ class Tunnel:
         driver.process.stdout.close()
         driver.stderr_file.close()
 
+    def fail_stuck(self, driver, what):
+        self.soak.fail(f"{self.name}: a driver does not end after {what}:\n{autopsy.of(driver)}")
+        raise asyncio.CancelledError
+
     async def expect_end(self, driver, *statuses):
         try:
             status = await asyncio.to_thread(driver.wait)
-        except Exception:  # pylint: disable=broad-except
-            self.soak.fail(f"{self.name}: a driver does not end: {driver.stderr()[-2000:]}")
-            raise asyncio.CancelledError from None
+        except subprocess.TimeoutExpired:
+            self.fail_stuck(driver, "its signal")
         self.finish(driver)
         if status not in statuses:
             self.soak.fail(f"{self.name}: a driver ended with {status}, not {statuses}: {driver.text[-2000:]}")
