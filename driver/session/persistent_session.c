@@ -21,7 +21,7 @@ struct persistent_session {
     const struct persistent_events *events;
     void *owner;
     struct session *session; /* NULL: the timer runs */
-    struct event *timer;
+    struct event *timer;     /* of the next try; once it is closing, of the end */
     struct holding holdings[SESSION_BINDINGS_MAX];
     size_t holding_count;
     bool has_id;
@@ -118,19 +118,24 @@ static void on_given_up(void *owner, const struct binding_wish *wish, const char
     persistent->events->on_given_up(persistent->owner, wish, why);
 }
 
-static bool may_try_again(const struct persistent_session *persistent, enum session_end end)
+static bool is_final(enum session_end end)
 {
     switch (end) {
     case SESSION_CLOSED:
     case SESSION_FORBIDDEN:
-        return false;
+        return true;
     case SESSION_UNREACHABLE:
     case SESSION_LOST:
     case SESSION_EXPIRED:
     case SESSION_FAILED:
         break;
     }
-    if (persistent->is_closing)
+    return false;
+}
+
+static bool may_try_again(const struct persistent_session *persistent, enum session_end end)
+{
+    if (is_final(end))
         return false;
     return persistent->has_served ? !persistent->options.ends_on_loss : persistent->options.waits_for_daemon;
 }
@@ -155,6 +160,13 @@ static uint32_t next_delay_ms(struct persistent_session *persistent, const struc
     return asked_for + (waited_ms < (int64_t)delay_ms ? delay_ms - (uint32_t)waited_ms : 0);
 }
 
+/* Whatever became of the session: it was to end. */
+static void end_as_asked(struct persistent_session *persistent)
+{
+    evtimer_del(persistent->timer);
+    persistent->events->on_ended(persistent->owner, SESSION_CLOSED, "closed");
+}
+
 static void on_session_ended(void *owner, const struct session_ending *ending)
 {
     struct persistent_session *persistent = owner;
@@ -164,7 +176,12 @@ static void on_session_ended(void *owner, const struct session_ending *ending)
         persistent->has_id = false;
     evtimer_del(persistent->ask_timer);
     session_destroy(&persistent->session);
+    if (persistent->is_closing && !is_final(ending->end)) {
+        end_as_asked(persistent);
+        return;
+    }
     if (!may_try_again(persistent, ending->end)) {
+        evtimer_del(persistent->timer);
         persistent->events->on_ended(persistent->owner, ending->end, ending->text);
         return;
     }
@@ -206,10 +223,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct persistent_session *persistent = arg;
-    if (persistent->is_closing)
-        persistent->events->on_ended(persistent->owner, SESSION_CLOSED, "closed");
-    else
+    if (!persistent->is_closing) {
         open_session(persistent);
+        return;
+    }
+    evtimer_del(persistent->ask_timer);
+    session_destroy(&persistent->session);
+    end_as_asked(persistent);
 }
 
 static void on_ask_timer(evutil_socket_t fd, short what, void *arg)
@@ -235,6 +255,8 @@ struct persistent_session *persistent_session_new(struct loop *loop, struct daem
     persistent->owner = owner;
     if (options->delay_ms == NULL)
         persistent->options.delay_ms = chance_delay_ms;
+    if (options->close_timeout_ms == 0)
+        persistent->options.close_timeout_ms = PERSISTENT_CLOSE_TIMEOUT_MS;
     persistent->timer = evtimer_new(loop_base(loop), on_timer, persistent);
     persistent->ask_timer = evtimer_new(loop_base(loop), on_ask_timer, persistent);
     check(persistent->timer != NULL && persistent->ask_timer != NULL);
@@ -272,9 +294,10 @@ void persistent_session_bind(struct persistent_session *persistent, const struct
 
 void persistent_session_close(struct persistent_session *persistent)
 {
+    bool waits = persistent->session != NULL && !persistent->is_closing;
     persistent->is_closing = true;
     if (persistent->session != NULL)
         session_close(persistent->session);
-    else
-        set_timer(persistent->timer, 0);
+    /* What is said goodbye with goes out at the end of this turn. */
+    set_timer(persistent->timer, waits ? persistent->options.close_timeout_ms : 0);
 }

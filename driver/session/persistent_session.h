@@ -8,6 +8,7 @@
 enum {
     PERSISTENT_STEADY_MS = 5000,            /* a session that stood so long was no failure */
     PERSISTENT_RETRY_AFTER_MAX_MS = 300000, /* as long as the daemon may ask to be left alone */
+    PERSISTENT_CLOSE_TIMEOUT_MS = 5000,     /* longer than what a daemon gets that just doesn't answer */
 };
 
 struct persistent_options {
@@ -17,6 +18,7 @@ struct persistent_options {
     bool ends_on_loss;     /* nothing is tried again once it has stood */
     /* How long to wait after so many failures in a row; NULL: backoff_delay_ms with chance. */
     uint32_t (*delay_ms)(unsigned failures);
+    uint32_t close_timeout_ms; /* 0: PERSISTENT_CLOSE_TIMEOUT_MS */
 };
 
 struct persistent_events {
@@ -51,7 +53,8 @@ void persistent_session_destroy(struct persistent_session **p_session);
 /* At most SESSION_BINDINGS_MAX. `wish` must outlive the session. */
 void persistent_session_bind(struct persistent_session *persistent, const struct binding_wish *wish);
 
-/* Gives the ports back, on_ended with SESSION_CLOSED. A second call: at once. */
+/* Gives the ports back, on_ended with SESSION_CLOSED, or with SESSION_FORBIDDEN when it was over for good already;
+ * whatever the daemon does, after close_timeout_ms. A second call: says goodbye, and waits for nobody's answer. */
 void persistent_session_close(struct persistent_session *persistent);
 
 #endif

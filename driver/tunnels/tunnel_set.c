@@ -240,9 +240,18 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         stop(set, EXIT_ENDED, "closed");
 }
 
+/* By nohup, or by a shell that leaves its background jobs alone. */
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static void watch_signals(struct tunnel_set *set)
 {
     for (size_t i = 0; i < STOP_SIGNAL_COUNT; i++) {
+        if (STOP_SIGNALS[i] == SIGHUP && is_ignored(SIGHUP))
+            continue;
         set->signals[i] = evsignal_new(loop_base(set->loop), STOP_SIGNALS[i], on_signal, set);
         check(set->signals[i] != NULL && event_add(set->signals[i], NULL) == 0);
     }

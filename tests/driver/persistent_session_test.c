@@ -378,6 +378,53 @@ static void a_connection_lost_while_closing_is_not_tried_again(void **state)
     the_end_is(stage, SESSION_CLOSED, "");
 }
 
+static void closed_while_the_daemon_says_goodbye_it_has_ended_as_asked(void **state)
+{
+    struct stage *stage = *state;
+    it_serves(stage, 1, 0);
+    stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":0,\"message\":\"later\",\"retryAfterMs\":0}");
+    stage_send(stage);
+    stage_service_hear_reset(stage, 0);
+    persistent_session_close(stage->persistent);
+    stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
+    the_end_is(stage, SESSION_CLOSED, "closed");
+    assert_int_equal(stage->interruptions, 0);
+}
+
+static void closed_when_it_was_over_for_good_it_says_why(void **state)
+{
+    struct stage *stage = *state;
+    it_serves(stage, 1, 0);
+    stage_say(stage, FRAME_BIND_REVOKED, 0, "{\"bindId\":1,\"reason\":\"taken\"}");
+    stage_send(stage);
+    stage_service_hear_reset(stage, 0);
+    persistent_session_close(stage->persistent);
+    stage_hear_close(stage, WEBSOCKET_CLOSE_NORMAL);
+    the_end_is(stage, SESSION_FORBIDDEN, "taken");
+}
+
+static void a_second_close_says_goodbye_and_waits_for_nobody(void **state)
+{
+    struct stage *stage = *state;
+    persistent_session_close(stage->persistent);
+    stage_hear(stage, FRAME_UNBIND, 0);
+    persistent_session_close(stage->persistent);
+    the_end_is(stage, SESSION_CLOSED, "closed");
+    while (stage->kit->close_code == 0)
+        stage_run_once(stage);
+    assert_int_equal(stage->kit->close_code, WEBSOCKET_CLOSE_NORMAL);
+}
+
+static void no_daemon_is_waited_for_too_long(void **state)
+{
+    struct stage *stage = *state;
+    persistent_session_close(stage->persistent);
+    the_end_is(stage, SESSION_CLOSED, "closed");
+    while (!stage->kit->has_ended)
+        stage_run_once(stage);
+    assert_int_equal(stage->kit->close_code, 0); /* it waited for UNBIND_OK still */
+}
+
 /* ---- several bindings ---- */
 
 #define REFUSED(ref, code) "{\"clientBindRef\":" #ref ",\"code\":\"" code "\",\"message\":\"no\"}"
@@ -596,6 +643,10 @@ int main(void)
         HASTY(a_loss_is_the_end_when_asked_for),
         FIXED(closing_while_it_is_away_ends_at_once),
         FIXED(a_connection_lost_while_closing_is_not_tried_again),
+        FIXED(closed_while_the_daemon_says_goodbye_it_has_ended_as_asked),
+        FIXED(closed_when_it_was_over_for_good_it_says_why),
+        FIXED(a_second_close_says_goodbye_and_waits_for_nobody),
+        HASTY(no_daemon_is_waited_for_too_long),
         CROWD(all_bindings_are_kept_by_a_resume),
         CROWD(a_new_session_asks_for_the_same_ports),
         CROWD(one_that_is_taken_away_takes_no_other_along),

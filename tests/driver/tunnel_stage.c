@@ -266,6 +266,7 @@ static struct stage *begin_persistent(void **state, uint16_t port, bool waits, b
         .waits_for_daemon = waits,
         .ends_on_loss = ends_on_loss,
         .delay_ms = no_delay_ms,
+        .close_timeout_ms = ends_on_loss ? 1 : 0,
     };
     stage->persistent = persistent_session_new(stage->loop, &stage->access, &options, &PERSISTENT_EVENTS, stage);
     persistent_session_bind(stage->persistent, &stage->wish);

@@ -110,7 +110,7 @@ int stage_set_up_pull(void **state);    /* bound, ready for STREAM_OPEN of tcp *
 int stage_set_up_persistent(void **state);
 int stage_set_up_persistent_any(void **state);
 int stage_set_up_patient(void **state);   /* HELLO was heard, nothing said; the first connection may be tried again */
-int stage_set_up_impatient(void **state); /* bound; nothing is tried again */
+int stage_set_up_impatient(void **state); /* bound; nothing is tried again, nor is the daemon waited for at the end */
 /* A persistent session with three wishes: port 8080, any port, and a pull of port 5432; HELLO was heard, nothing said.
  */
 int stage_set_up_crowd(void **state);

@@ -21,9 +21,9 @@ API = "/api/v1/tunnel"
 
 
 class Process:
-    """A program of ours with its standard error kept in a file."""
+    """A program of ours with its standard error kept in a file; `prefix`: what it is started by, and becomes."""
 
-    def __init__(self, name, arguments, stdout=subprocess.DEVNULL, environment=None, **popen):
+    def __init__(self, name, arguments, stdout=subprocess.DEVNULL, environment=None, prefix=(), **popen):
         self.name = name
         self.stderr_file = tempfile.TemporaryFile()
         env = {k: v for k, v in os.environ.items() if not k.startswith("HOODY_TUNNEL_")}
@@ -34,7 +34,7 @@ class Process:
         env.update(environment or {})
         popen.setdefault("stderr", self.stderr_file)
         self.process = subprocess.Popen(
-            [*WRAPPER, os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, env=env, **popen
+            [*prefix, *WRAPPER, os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, env=env, **popen
         )
 
     @property
@@ -174,8 +174,8 @@ class Expose(Process):
 
     command = "expose"
 
-    def __init__(self, daemon, target, *flags, port=0, environment=None, scheme="ws", **popen):
-        arguments = [self.command, str(target), "--url", f"{scheme}://127.0.0.1:{daemon.port}", *flags]
+    def __init__(self, daemon, target, *flags, port=0, environment=None, scheme="ws", host="127.0.0.1", **popen):
+        arguments = [self.command, str(target), "--url", f"{scheme}://{host}:{daemon.port}", *flags]
         if port:
             arguments += ["--port", str(port)]
         super().__init__("hoody-tunnel", arguments, stdout=subprocess.PIPE, environment=environment, **popen)
