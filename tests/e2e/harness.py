@@ -19,7 +19,7 @@ from sockets import *
 from visitor import *
 
 SKIPPED = 77
-GIVEN_UP_AFTER = 280  # seconds: a little before ctest ends the test, which says nothing of where it stood
+GIVEN_UP_AFTER = 1180 if WRAPPER else 280  # seconds: a little before ctest ends the test, which says nothing of where it stood
 
 
 def skip(reason):
