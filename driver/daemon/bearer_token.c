@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char BLANKS[] = " \t\r\n";
 
@@ -46,4 +47,12 @@ bool bearer_token_read(const char *path, char ret_token[BEARER_TOKEN_BYTES], con
         strcpy(ret_token, token);
     explicit_bzero(line, sizeof line);
     return error == 0 && token != NULL;
+}
+
+bool bearer_token_read_again(const char *path, char ret_token[BEARER_TOKEN_BYTES], const char **ret_why)
+{
+    struct stat facts;
+    if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
+        return true;
+    return bearer_token_read(path, ret_token, ret_why);
 }

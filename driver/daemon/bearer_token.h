@@ -9,5 +9,7 @@ enum { BEARER_TOKEN_BYTES = 2049 }; /* NUL included; HELLO, which carries it too
 /* The file's first line, without white space around it: printable ASCII without blanks. false: *ret_why (static, or the
  * system's words) says what is wrong with the file. */
 bool bearer_token_read(const char *path, char ret_token[BEARER_TOKEN_BYTES], const char **ret_why);
+/* The same once more, without ever waiting: a pipe or a terminal says its token once, and nothing changes. */
+bool bearer_token_read_again(const char *path, char ret_token[BEARER_TOKEN_BYTES], const char **ret_why);
 
 #endif

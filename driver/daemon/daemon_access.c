@@ -38,7 +38,7 @@ static bool take_proxy(struct daemon_access *access, const struct access_flags *
 static bool take_token(struct daemon_access *access, char ret_why[ACCESS_WHY_BYTES])
 {
     const char *why = NULL;
-    if (daemon_access_renew_token(access, &why))
+    if (*access->token_file == '\0' || bearer_token_read(access->token_file, access->token, &why))
         return true;
     snprintf(ret_why, ACCESS_WHY_BYTES, "--token-file %.200s: %s", access->token_file, why);
     return false;
@@ -81,7 +81,7 @@ void daemon_access_done(struct daemon_access *access)
 
 bool daemon_access_renew_token(struct daemon_access *access, const char **ret_why)
 {
-    return *access->token_file == '\0' || bearer_token_read(access->token_file, access->token, ret_why);
+    return *access->token_file == '\0' || bearer_token_read_again(access->token_file, access->token, ret_why);
 }
 
 const char *daemon_access_warning(const struct daemon_access *access, const struct access_flags *flags)

@@ -36,8 +36,8 @@ bool daemon_access_init(struct daemon_access *ret_access, const struct access_fl
 /* Takes zeroed ones. */
 void daemon_access_done(struct daemon_access *access);
 
-/* Reads the token anew, for it may have been replaced. false: it can't be read, the old one stays; *ret_why says why.
- */
+/* Reads the token anew, for it may have been replaced; waits for nobody. false: it can't be read, the old one stays;
+ * *ret_why says why. */
 bool daemon_access_renew_token(struct daemon_access *access, const char **ret_why);
 
 /* What people should know of how safe this is, one line; NULL: nothing. */

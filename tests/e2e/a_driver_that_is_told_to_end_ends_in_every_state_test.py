@@ -133,6 +133,21 @@ def asking_for_the_address_of_the_daemon(scene):
     return driver
 
 
+def with_a_token_that_came_by_a_pipe(scene):
+    """Which is not waited for again."""
+    folder = scene.enter(tempfile.TemporaryDirectory(prefix="hoody-"))
+    pipe = os.path.join(folder, "token")
+    os.mkfifo(pipe)
+    kit = scene.kit(UPGRADE, HELLO, BIND)
+    driver = scene.starts(kit, "--token-file", pipe)
+    with open(pipe, "w", encoding="ascii") as writer:  # when the driver reads
+        print("secret", file=writer)
+    kit.hears(BIND)
+    kit.connections[0].drop()
+    kit.hears(HELLO, 2)
+    return driver
+
+
 def in_the_tls_handshake(scene):
     mute = scene.enter(Mute())
     driver = scene.starts(mute, scheme="wss")
@@ -390,6 +405,7 @@ STATES = (
     dialling_the_daemon,
     waiting_for_a_daemon_that_is_not_there,
     *([asking_for_the_address_of_the_daemon] if os.geteuid() == 0 else []),
+    with_a_token_that_came_by_a_pipe,
     in_the_tls_handshake,
     asking_a_proxy,
     in_the_opening_handshake,
