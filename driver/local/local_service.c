@@ -23,10 +23,15 @@ static void close_idle(struct local_service *service, struct local_connection *c
     local_connection_destroy(&connection, false);
 }
 
-void local_service_done(struct local_service *service)
+void local_service_drop_idle(struct local_service *service)
 {
     while (service->idle_count > 0)
         close_idle(service, TAILQ_FIRST(&service->idle));
+}
+
+void local_service_done(struct local_service *service)
+{
+    local_service_drop_idle(service);
 }
 
 /* Whatever an idle connection does, bytes that nobody asked for included: it ends. */

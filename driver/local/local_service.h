@@ -31,6 +31,8 @@ void local_service_init(struct local_service *service, struct loop *loop, const 
                         enum host_policy host_policy, const char *fixed_host);
 /* Closes idle connections. */
 void local_service_done(struct local_service *service);
+/* The same, and goes on: where the network is another one than before, they may be dead and nobody says so. */
+void local_service_drop_idle(struct local_service *service);
 
 /* An idle connection, for local_connection_own; NULL: dial. */
 struct local_connection *local_service_take(struct local_service *service);

@@ -142,9 +142,13 @@ static void on_round_trip(void *owner, uint64_t us)
 static void on_interrupted(void *owner, const char *why, uint32_t delay_ms)
 {
     struct tunnel_set *set = owner;
-    for (size_t i = 0; i < set->count; i++)
-        if (set->tunnels[i].state != TUNNEL_OVER)
-            set->tunnels[i].state = TUNNEL_PENDING;
+    for (size_t i = 0; i < set->count; i++) {
+        struct tunnel *tunnel = &set->tunnels[i];
+        if (tunnel->state != TUNNEL_OVER)
+            tunnel->state = TUNNEL_PENDING;
+        if (tunnel->wish.service != NULL)
+            local_service_drop_idle(&tunnel->service);
+    }
     report_interrupted(set->report, why, delay_ms);
 }
 

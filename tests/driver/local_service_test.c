@@ -102,6 +102,18 @@ static void beyond_the_limit_the_longest_idle_one_is_closed(void **state)
         assert_false(is_closed(fixture, i));
 }
 
+static void all_may_be_dropped_and_others_kept_later(void **state)
+{
+    struct fixture *fixture = *state;
+    give(fixture, LOCAL_PATIENCE_UNSAID);
+    give(fixture, LOCAL_PATIENCE_UNSAID);
+    local_service_drop_idle(&fixture->service);
+    expect_taken(fixture, NULL);
+    run_what_is_due(fixture);
+    assert_true(is_closed(fixture, 0) && is_closed(fixture, 1));
+    expect_taken(fixture, give(fixture, LOCAL_PATIENCE_UNSAID));
+}
+
 static void one_that_was_closed_is_passed_over(void **state)
 {
     struct fixture *fixture = *state;
@@ -185,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(the_most_recently_used_is_taken_first),
         SERVICE_TEST(beyond_the_limit_the_longest_idle_one_is_closed),
+        SERVICE_TEST(all_may_be_dropped_and_others_kept_later),
         SERVICE_TEST(one_that_was_closed_is_passed_over),
         SERVICE_TEST(one_that_has_bytes_is_passed_over),
         SERVICE_TEST(one_that_speaks_or_ends_is_closed_at_once),

@@ -1,5 +1,6 @@
 """A driver behind a network of its own whose link goes down, whose host forgets it, whose address changes: the daemon notices
-within the pong timeout, by TCP itself, or by the host's RST, and who comes back resumes (protocol section 7). Network
+within the pong timeout, by TCP itself, or by the host's RST, and who comes back resumes (protocol section 7); hoody-tunnel does so by
+itself, from another address too. Network
 namespaces take root and iproute2; without them this is skipped. The silence of a network as such is tried everywhere."""
 
 import os
@@ -8,7 +9,7 @@ import subprocess
 import time
 
 import harness
-from harness import Daemon, Visitor, run, skip, wait_until
+from harness import Daemon, Expose, Visitor, http_origin, run, simple_get, skip, wait_until
 from parking import expect_away, expect_served, is_parked, resumed_binds, wait_until_parked
 from scripted_driver import HELD, ScriptedDriver
 
@@ -130,6 +131,25 @@ def whoever_comes_from_another_address_wins_at_once():
                     assert [row["peerAddr"].rsplit(":", 1)[0] for row in rows] == [laptop.hosts[3]], rows
 
 
+def hoody_tunnel_serves_again_from_another_address():
+    """Its own PING notices: nobody answers to an address that is not there any more."""
+    def answer(*_):
+        return 200, [], b"hello"
+
+    def addresses(daemon):
+        return [row["peerAddr"].rsplit(":", 1)[0] for row in daemon.get_json("/sessions")["sessions"]]
+
+    with Laptop() as laptop, laptop.daemon() as daemon, http_origin(answer, host=laptop.hosts[1]) as origin:
+        target, flags = f"{laptop.hosts[1]}:{origin.port}", ("--ping-interval", "200ms", "--ping-timeout", "500ms")
+        with Expose(daemon, target, *flags, host=laptop.hosts[1], prefix=laptop.prefix) as driver:
+            assert addresses(daemon) == [laptop.hosts[2]] and simple_get(driver.port)[2] == b"hello"
+            (before,) = daemon.get_json("/bindings")["bindings"]
+            laptop.move()
+            wait_until(lambda: addresses(daemon) == [laptop.hosts[3]], "it has come back")
+            assert daemon.get_json("/bindings")["bindings"] == [before], "the session with its port"
+            assert simple_get(driver.port)[2] == b"hello", "by no connection to the service that was kept from before"
+
+
 def by_tcp_itself():
     """Where there is something to send, by its user timeout; where there is not, by keep-alive."""
     with Laptop() as laptop:
@@ -157,4 +177,10 @@ try:
 except subprocess.CalledProcessError as refusal:
     skip(f"no network namespaces here: {refusal.stderr.decode().strip()}")
 slow = () if harness.SANITIZED else (by_tcp_itself,)
-run(by_the_pong_timeout, by_the_reset_of_a_host_that_knows_nothing_of_it, whoever_comes_from_another_address_wins_at_once, *slow)
+run(
+    by_the_pong_timeout,
+    by_the_reset_of_a_host_that_knows_nothing_of_it,
+    whoever_comes_from_another_address_wins_at_once,
+    hoody_tunnel_serves_again_from_another_address,
+    *slow,
+)

@@ -8,8 +8,8 @@ import traceback
 class Origin:
     """A local service: one thread a connection, handler(sock, address) owns the socket."""
 
-    def __init__(self, handler, port=0):
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    def __init__(self, handler, port=0, host="127.0.0.1"):
+        self.listener = socket.create_server((host, port), backlog=512)
         self.port = self.listener.getsockname()[1]
         self.handler = handler
         self.failures = []
@@ -67,7 +67,7 @@ def read_request(reader):
     return method, target, headers, body
 
 
-def http_origin(answer, port=0):
+def http_origin(answer, port=0, host="127.0.0.1"):
     """An Origin whose answer(method, target, headers, body) returns (status, [(name, value)...], body)."""
 
     def handler(sock, _address):
@@ -82,4 +82,4 @@ def http_origin(answer, port=0):
                 head += f"Content-Length: {len(body)}\r\n"
             sock.sendall(head.encode("latin-1") + b"\r\n" + (b"" if request[0] == "HEAD" else body))
 
-    return Origin(handler, port)
+    return Origin(handler, port, host)

@@ -170,7 +170,7 @@ class Daemon(Process):
 
 
 class Expose(Process):
-    """The native driver publishing a local port. `daemon` is one, or whatever leads to one and has a port."""
+    """The native driver publishing a local port. `daemon` is one, or whatever leads to one and has a port, at `host`."""
 
     command = "expose"
 
