@@ -143,12 +143,14 @@ static void detach(void *self)
     outlet_detach(lines->out);
 }
 
-static void destroy(void *self)
+static int destroy(void *self)
 {
     struct json_lines *lines = self;
     outlet_flush(lines->out, FLUSH_MS);
+    int error = outlet_error(lines->out);
     outlet_destroy(&lines->out);
     free(lines);
+    return error;
 }
 
 struct report_sink json_lines_new(void)

@@ -19,7 +19,7 @@ struct outlet {
     int fd;
     bool is_own;    /* opened anew: without waiting, whatever others do with theirs */
     bool is_direct; /* a file, or nothing at all: never waits */
-    bool is_broken;
+    int error;      /* errno of the write that failed; 0: none yet. Nothing leaves any more */
     struct evbuffer *waiting;
     struct event *event; /* NULL: no loop yet */
     void (*on_empty)(void *owner);
@@ -82,19 +82,19 @@ static ssize_t write_some(struct outlet *outlet, const void *bytes, size_t lengt
     }
     ssize_t written = write(outlet->fd, bytes, length);
     if (written < 0 && errno != EAGAIN && errno != EINTR)
-        outlet->is_broken = true;
+        outlet->error = errno;
     return written;
 }
 
 static void write_waiting(struct outlet *outlet)
 {
-    for (size_t length; !outlet->is_broken && (length = evbuffer_get_contiguous_space(outlet->waiting)) > 0;) {
+    for (size_t length; outlet->error == 0 && (length = evbuffer_get_contiguous_space(outlet->waiting)) > 0;) {
         ssize_t written = write_some(outlet, evbuffer_pullup(outlet->waiting, (ev_ssize_t)length), length);
         if (written < 0)
             break;
         evbuffer_drain(outlet->waiting, (size_t)written);
     }
-    if (outlet->is_broken)
+    if (outlet->error != 0)
         outlet_clear(outlet);
 }
 
@@ -139,17 +139,22 @@ bool outlet_add(struct outlet *outlet, const char *bytes, size_t length)
     check(evbuffer_add(outlet->waiting, bytes, length) == 0);
     write_waiting(outlet);
     await_room(outlet);
-    return !outlet->is_broken;
+    return outlet->error == 0;
 }
 
 size_t outlet_room(const struct outlet *outlet)
 {
-    return outlet->is_broken ? 0 : OUTLET_WAITING_MAX - evbuffer_get_length(outlet->waiting);
+    return outlet->error != 0 ? 0 : OUTLET_WAITING_MAX - evbuffer_get_length(outlet->waiting);
 }
 
 bool outlet_is_empty(const struct outlet *outlet)
 {
     return evbuffer_get_length(outlet->waiting) == 0;
+}
+
+int outlet_error(const struct outlet *outlet)
+{
+    return outlet->error == EPIPE ? 0 : outlet->error;
 }
 
 void outlet_clear(struct outlet *outlet)

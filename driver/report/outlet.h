@@ -25,6 +25,8 @@ bool outlet_add(struct outlet *outlet, const char *bytes, size_t length);
 /* As many bytes are taken now. */
 size_t outlet_room(const struct outlet *outlet);
 bool outlet_is_empty(const struct outlet *outlet);
+/* Why nothing leaves any more, as errno says it, such as a full disk; 0: all is well, or its reader has left. */
+int outlet_error(const struct outlet *outlet);
 /* What waits is forgotten. */
 void outlet_clear(struct outlet *outlet);
 /* At the end: waits so long at most. */

@@ -293,16 +293,18 @@ static void detach(void *self)
     outlet_detach(plain->err);
 }
 
-static void destroy(void *self)
+static int destroy(void *self)
 {
     struct plain_lines *plain = self;
     outlet_flush(plain->out, FLUSH_MS);
     outlet_flush(plain->err, FLUSH_MS);
+    int error = outlet_error(plain->out);
     outlet_destroy(&plain->out);
     outlet_destroy(&plain->err);
     for (size_t i = 0; i < SESSION_BINDINGS_MAX; i++)
         free(plain->urls[i]);
     free(plain);
+    return error;
 }
 
 struct report_sink plain_lines_new(bool shows_visits, bool draws_qr)

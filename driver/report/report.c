@@ -245,17 +245,18 @@ struct report *report_new(const struct options *options)
     return report;
 }
 
-void report_destroy(struct report **p_report)
+int report_destroy(struct report **p_report)
 {
     struct report *report = *p_report;
     *p_report = NULL;
     if (report == NULL)
-        return;
+        return 0;
     check(LIST_EMPTY(&report->visits.open));
-    report->sink.destroy(report->sink.self);
+    int error = report->sink.destroy(report->sink.self);
     free(report->daemon);
     free(report->session);
     free(report);
+    return error;
 }
 
 void report_attach(struct report *report, struct loop *loop)

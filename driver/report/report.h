@@ -14,11 +14,14 @@ struct report;
 
 /* NULL: the flags about it go together. Otherwise one line that says why they don't. */
 const char *report_flags_conflict(const struct options *options);
+/* What a flag says goes before what the configuration file says against it. */
+void report_flags_settle(struct options *options);
 
 /* As the flags say, and standard output allows. Never NULL. */
 struct report *report_new(const struct options *options);
-/* What was told leaves first, as far as it is read; a terminal is as it was before. */
-void report_destroy(struct report **p_report);
+/* What was told leaves first, as far as it is read; a terminal is as it was before. Returns 0, or the errno of a
+ * standard output that took no more, such as a full disk's. */
+int report_destroy(struct report **p_report);
 
 /* From now on there is a loop, until report_detach. */
 void report_attach(struct report *report, struct loop *loop);

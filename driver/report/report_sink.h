@@ -16,8 +16,9 @@ struct report_sink {
     /* From now on there is a loop, which it may use; until detach. */
     void (*attach)(void *self, struct loop *loop);
     void (*detach)(void *self);
-    /* What was told has left, as far as anybody reads it. */
-    void (*destroy)(void *self);
+    /* What was told has left, as far as anybody reads it; returns 0, or the errno of a standard output that took no
+     * more. */
+    int (*destroy)(void *self);
 };
 
 struct report_sink plain_lines_new(bool shows_visits, bool draws_qr);

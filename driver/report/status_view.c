@@ -431,13 +431,14 @@ static void on_visit(void *self, const struct visits *visits, const struct visit
 
 /* ---- begin and end ---- */
 
-static void destroy(void *self)
+static int destroy(void *self)
 {
     struct status_view *view = self;
     leave(view);
     outlet_destroy(&view->out);
     free(view->drawn);
     free(view);
+    return 0; /* a terminal that is gone has nobody to tell */
 }
 
 struct report_sink status_view_new(bool draws_qr)

@@ -353,8 +353,9 @@ static void set_done(struct tunnel_set *set)
     inspect_destroy(&set->inspect);
     report_detach(set->report);
     loop_destroy(&set->loop);
-    report_destroy(&set->report);
+    int error = report_destroy(&set->report);
     daemon_access_done(&set->daemon);
+    return error;
 }
 
 enum exit_status tunnel_set_run(const struct options *options, const struct tunnel_plans *plans)
@@ -368,7 +369,11 @@ enum exit_status tunnel_set_run(const struct options *options, const struct tunn
         loop_run(set->loop);
     }
     enum exit_status status = set->status;
-    set_done(set);
+    int error = set_done(set);
     free(set);
+    if (error != 0)
+        fprintf(stderr, "hoody-tunnel: standard output can't be written: %s\n", strerror(error));
+    if (error != 0 && status == EXIT_ENDED)
+        status = EXIT_FAILED;
     return status;
 }
