@@ -192,7 +192,7 @@ static void refuse_already_bound(struct binding_registry *self, struct binding *
     else if (holder_is_parked(other->holder))
         holder = "another session, parked until its driver is back";
     snprintf(text, sizeof text, "port %u is already bound by %s: use another port%s", other->port, holder,
-             can_take_over ? ", or takeover to replace that binding" : "");
+             can_take_over ? ", or the option takeover to replace that binding" : "");
     registry_refuse(self, binding, BIND_REFUSAL_ALREADY_BOUND, text);
 }
 

@@ -1,9 +1,9 @@
 /* The store's entries as the page reads them. Secrets are hidden here unless `shows_secrets`. Pure.
  *
  * Of a request, short: {"id", "revision", "replayOf", "tunnel", "method", "target", "status", "state", "startedAt",
- * "durationMs", "requestBytes", "responseBytes", "contentType"}; what is not there yet is null. One has "peer", "why",
- * "answeredMs", "isUpgrade", "refusal" (why it cannot be replayed), "request" and "response", each {"fields": [[name,
- * value]...], "body": {"bytes", "kept"}}, beside them.
+ * "durationMs", "requestBytes", "responseBytes", "contentType"}; what is not there yet is null, and milliseconds are
+ * told to the microsecond, as 12.345. One has "peer", "why", "answeredMs", "isUpgrade", "refusal" (why it cannot be
+ * replayed), "request" and "response", each {"fields": [[name, value]...], "body": {"bytes", "kept"}}, beside them.
  */
 #ifndef HOODY_DRIVER_INSPECT_JSON_H
 #define HOODY_DRIVER_INSPECT_JSON_H

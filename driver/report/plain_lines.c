@@ -264,6 +264,9 @@ static void on_event(void *self, const struct report_event *event)
     case REPORT_pull_closed:
         print_visit(plain, event);
         return;
+    case REPORT_inspecting:
+        note(plain, "inspect the requests at %s", event->url);
+        return;
     case REPORT_note:
         note(plain, "%s", event->text);
         return;

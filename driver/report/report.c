@@ -62,6 +62,11 @@ void report_note(struct report *report, const char *format, ...)
     tell(report, (struct report_event){.what = REPORT_note, .text = text});
 }
 
+void report_inspecting(struct report *report, const char *url)
+{
+    tell(report, (struct report_event){.what = REPORT_inspecting, .url = url});
+}
+
 /* ---- the session ---- */
 
 void report_connecting(struct report *report, const char *daemon, unsigned attempt)
@@ -229,6 +234,20 @@ const char *report_flags_conflict(const struct options *options)
     if (options->json_events && options->qr)
         return "--json and --qr don't go together: one is for programs, the other for people";
     return NULL;
+}
+
+static void settle(const enum option_source sources[], enum option_id one, bool *p_one, enum option_id other,
+                   bool *p_other)
+{
+    if (*p_one && *p_other && sources[one] != sources[other])
+        *(sources[one] < sources[other] ? p_one : p_other) = false;
+}
+
+void report_flags_settle(struct options *options)
+{
+    const enum option_source *sources = options->sources;
+    settle(sources, OPTION_json_events, &options->json_events, OPTION_plain, &options->plain);
+    settle(sources, OPTION_json_events, &options->json_events, OPTION_qr, &options->qr);
 }
 
 struct report *report_new(const struct options *options)

@@ -40,6 +40,9 @@ void report_observe(struct report *report, struct exchange_observers *observers)
 
 __attribute__((format(printf, 2, 3))) void report_note(struct report *report, const char *format, ...);
 
+/* The page that --inspect asks for. */
+void report_inspecting(struct report *report, const char *url);
+
 /* ---- the session ---- */
 
 void report_connecting(struct report *report, const char *daemon, unsigned attempt);

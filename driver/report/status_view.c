@@ -308,6 +308,13 @@ static void on_target(struct status_view *view, const struct report_event *event
     snprintf(tunnel->why, sizeof tunnel->why, "%s", event->why != NULL ? event->why : "");
 }
 
+static void on_note(struct status_view *view, const char *text)
+{
+    add_note(&view->model, text);
+    if (!view->screen.is_entered)
+        print_line(text);
+}
+
 /* What is left on the shell's screen. */
 static void on_ended(struct status_view *view, const struct report_event *event)
 {
@@ -330,6 +337,7 @@ static void on_event(void *self, const struct report_event *event)
 {
     struct status_view *view = self;
     struct status_model *model = &view->model;
+    char text[STATUS_WHY_BYTES];
     switch (event->what) {
     case REPORT_connecting:
         snprintf(model->daemon, sizeof model->daemon, "%s", event->daemon);
@@ -361,10 +369,12 @@ static void on_event(void *self, const struct report_event *event)
     case REPORT_target_up:
         on_target(view, event);
         break;
+    case REPORT_inspecting:
+        snprintf(text, sizeof text, "inspect the requests at %s", event->url);
+        on_note(view, text);
+        break;
     case REPORT_note:
-        add_note(model, event->text);
-        if (!view->screen.is_entered)
-            print_line(event->text);
+        on_note(view, event->text);
         break;
     case REPORT_ended:
         on_ended(view, event);

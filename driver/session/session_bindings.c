@@ -172,9 +172,10 @@ static bool is_lasting(const char *code)
 
 void session_bind_refused(struct session *session, struct binding *binding, const struct bind_err *err)
 {
-    char why[BINDING_WHY_BYTES];
-    snprintf(why, sizeof why, "the daemon refused port %u: %s (%s)", (unsigned)binding->asked_port, err->message,
-             err->code);
+    char why[BINDING_WHY_BYTES], port[16] = "a random port";
+    if (binding->asked_port != 0)
+        snprintf(port, sizeof port, "port %u", (unsigned)binding->asked_port);
+    snprintf(why, sizeof why, "the daemon refused %s: %s (%s)", port, err->message, err->code);
     if (binding->wish->port == 0 && binding->asked_port != 0) {
         binding->past = (struct binding_past){0};
         binding->state = BINDING_WISHED; /* another one will do */

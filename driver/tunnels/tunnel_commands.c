@@ -32,6 +32,7 @@ enum exit_status up_run(struct options *options)
     char why[CONFIG_WHY_BYTES];
     if (!config_file_open(options, getenv, &file, &plans, why))
         return complain(options, why);
+    report_flags_settle(options);
     const char *conflict = report_flags_conflict(options);
     enum exit_status status = conflict != NULL ? complain(options, conflict) : tunnel_set_run(options, &plans);
     config_file_close(&file);

@@ -314,7 +314,7 @@ static bool begin_inspection(struct tunnel_set *set)
     }
     const struct exchange_observer observer = inspect_observer(set->inspect);
     exchange_observers_add(&set->observers, &observer);
-    report_note(set->report, "inspect the requests at %s", inspect_url(set->inspect));
+    report_inspecting(set->report, inspect_url(set->inspect));
     return true;
 }
 
@@ -341,8 +341,8 @@ static bool prepare(struct tunnel_set *set, const struct tunnel_plans *plans)
     return true;
 }
 
-/* Takes half-prepared ones. */
-static void set_done(struct tunnel_set *set)
+/* Takes half-prepared ones. Returns report_destroy's. */
+static int set_done(struct tunnel_set *set)
 {
     for (size_t i = 0; i < STOP_SIGNAL_COUNT; i++)
         if (set->signals[i] != NULL)

@@ -247,7 +247,7 @@ static void a_session_that_others_resumed_is_left_to_them(void **state)
 {
     struct stage *stage = *state;
     say_goodbye(stage, CODE_STREAM_CLOSED, WEBSOCKET_CLOSE_NORMAL);
-    the_end_is(stage, SESSION_FORBIDDEN, "why (stream closed)");
+    the_end_is(stage, SESSION_FORBIDDEN, "the daemon ended the session: why");
     assert_int_equal(stage->interruptions, 0);
 }
 
@@ -273,7 +273,7 @@ static void an_admin_who_closes_the_session_ends_it(void **state)
 {
     struct stage *stage = *state;
     say_goodbye(stage, CODE_PROTOCOL_ERROR, WEBSOCKET_CLOSE_NORMAL);
-    the_end_is(stage, SESSION_FORBIDDEN, "why (protocol error)");
+    the_end_is(stage, SESSION_FORBIDDEN, "the daemon ended the session: why");
 }
 
 static void a_token_that_is_refused_ends_it(void **state)
@@ -282,7 +282,7 @@ static void a_token_that_is_refused_ends_it(void **state)
     drop(stage);
     hello_again(stage, 1, true);
     say_goodbye(stage, CODE_AUTH_ERROR, WEBSOCKET_CLOSE_AUTH);
-    the_end_is(stage, SESSION_FORBIDDEN, "why (auth error)");
+    the_end_is(stage, SESSION_FORBIDDEN, "the daemon ended the session: why");
 }
 
 static void the_daemon_says_when_to_come_again(void **state)

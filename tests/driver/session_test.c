@@ -82,7 +82,7 @@ static void a_goaway_instead_of_hello_ok_says_why(void **state)
     stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":14,\"message\":\"tunnel session limit reached\"}");
     stage_send(stage);
     stage_say_close(stage, WEBSOCKET_CLOSE_TRY_LATER);
-    the_end_is(stage, SESSION_FAILED, "tunnel session limit reached (resource exhausted)");
+    the_end_is(stage, SESSION_FAILED, "the daemon ended the session: tunnel session limit reached");
 }
 
 /* ---- the live session ---- */
@@ -206,7 +206,16 @@ static void a_goaway_ends_streams_and_session(void **state)
     stage_send(stage);
     stage_say_close(stage, WEBSOCKET_CLOSE_GOING_AWAY);
     stage_service_hear_reset(stage, 0);
-    the_end_is(stage, SESSION_FAILED, "kit is shutting down (no error)");
+    the_end_is(stage, SESSION_FAILED, "the daemon ended the session: kit is shutting down");
+}
+
+static void a_goaway_that_says_no_more_is_told_by_its_code(void **state)
+{
+    struct stage *stage = *state;
+    stage_say(stage, FRAME_GOAWAY, 0, "{\"code\":8,\"message\":\"\"}");
+    stage_send(stage);
+    stage_say_close(stage, WEBSOCKET_CLOSE_NORMAL);
+    the_end_is(stage, SESSION_FAILED, "the daemon ended the session: enhance your calm");
 }
 
 static void a_goaway_counts_whatever_it_holds(void **state)
@@ -296,6 +305,7 @@ int main(void)
         STAGE_TEST(frames_for_streams_that_are_gone_are_ignored),
         STAGE_TEST(data_after_eof_resets_the_stream),
         STAGE_TEST(a_goaway_ends_streams_and_session),
+        STAGE_TEST(a_goaway_that_says_no_more_is_told_by_its_code),
         STAGE_TEST(a_goaway_counts_whatever_it_holds),
         STAGE_TEST(a_binding_taken_away_ends_the_session),
         STAGE_TEST(a_lost_connection_ends_it),

@@ -6,7 +6,22 @@ import os
 import subprocess
 import tempfile
 
-from harness import BIN, PATIENCE, Daemon, Origin, RawDriver, free_port, http_origin, run, simple_get, wait_until
+from events import Narrator
+from harness import (
+    BIN,
+    PATIENCE,
+    Daemon,
+    Origin,
+    RawDriver,
+    connect,
+    free_port,
+    http_origin,
+    receive_exactly,
+    run,
+    simple_get,
+    wait_until,
+)
+from inspection import Inspection
 from tunnels import Tunnels, echo, echoes
 
 
@@ -110,6 +125,48 @@ def a_takeover_is_asked_for_by_its_key():
             assert simple_get(port)[2] == b"page"
 
 
+def add_lines(path, *lines):
+    """Before what the file has."""
+    file = os.path.join(path, "tunnels.yaml")
+    with open(file, encoding="utf-8") as text:
+        before = text.read()
+    with open(file, "w", encoding="utf-8") as out:
+        out.write("".join(line + "\n" for line in lines) + before)
+    return file
+
+
+def what_is_inspected_is_told_by_the_file_or_by_a_flag():
+    with scene() as (_, path, port):
+        in_file, by_flag = free_port(), free_port()
+        file = add_lines(path, f"inspect: 127.0.0.1:{in_file}")
+        for flags, page in (((), in_file), ((f"--inspect=127.0.0.1:{by_flag}",), by_flag)):
+            with Tunnels(None, "up", file, *flags, count=3) as driver:
+                inspection = Inspection(driver)
+                assert inspection.port == page, (inspection.url, page)
+                assert simple_get(port)[2] == simple_get(driver.port("any"))[2] == b"page"
+                with connect(driver.port("db"), host="::1") as raw:
+                    raw.sendall(b"ping")
+                    assert receive_exactly(raw, 4) == b"ping"
+                seen = [inspection.ended(number) for number in (1, 2)]
+                assert [request["tunnel"] for request in seen] == ["the-web", "any"], seen
+                assert len(inspection.requests()) == 2, "raw bytes are nothing for the page"
+
+
+def a_flag_goes_before_what_the_file_says_against_it():
+    with scene() as (daemon, path, _):
+        file = add_lines(path, "plain: true", "qr: true")
+        with Narrator(daemon, "up", file, "any") as driver:
+            driver.wait_for("bound")
+        json_file = os.path.join(path, "json.yaml")
+        with open(file, encoding="utf-8") as text, open(json_file, "w", encoding="utf-8") as out:
+            out.write(text.read().replace("plain: true\nqr: true", "json: true"))
+        with Tunnels(None, "up", json_file, "any", "--plain", count=1) as driver:
+            assert list(driver.urls) == ["any"]
+        assert "--json and --plain don't go together" in refused(path, json_file, "any", "--json", "--plain")
+        add_lines(path, "json: true")
+        assert "--json and --plain don't go together" in refused(path, file, "any")
+
+
 def all_pulls_and_pages_get_their_own_bytes():
     with Daemon() as daemon, contextlib.ExitStack() as stack:
         lines = [f"url: ws://127.0.0.1:{daemon.port}", "connections: 3", "tunnels:"]
@@ -170,6 +227,8 @@ run(
     flag_and_variable_go_before_the_file,
     the_token_is_read_from_beside_the_file,
     a_takeover_is_asked_for_by_its_key,
+    what_is_inspected_is_told_by_the_file_or_by_a_flag,
+    a_flag_goes_before_what_the_file_says_against_it,
     all_pulls_and_pages_get_their_own_bytes,
     what_is_wrong_is_told_with_its_line,
 )

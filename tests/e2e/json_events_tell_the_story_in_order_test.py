@@ -43,6 +43,15 @@ def a_tunnels_life_is_told():
         assert driver.stderr() == "", driver.stderr()
 
 
+def the_inspection_page_is_told():
+    with http_origin(answer) as origin, Daemon() as daemon:
+        page = free_port()
+        with Narrator(daemon, "expose", str(origin.port), f"--inspect=127.0.0.1:{page}") as driver:
+            driver.wait_for("bound")
+            assert names(driver.events)[0] == "inspecting" and driver.events[0]["url"] == f"http://127.0.0.1:{page}", driver.events
+            assert driver.events[0]["session"] is None and not driver.of("note"), driver.events
+
+
 def upgrades_and_raw_connections_are_told_at_both_ends():
     def switch(sock, _address):
         receive_head(sock)
@@ -174,6 +183,7 @@ def what_ends_before_anything_is_called_is_an_end_too():
 
 run(
     a_tunnels_life_is_told,
+    the_inspection_page_is_told,
     upgrades_and_raw_connections_are_told_at_both_ends,
     a_service_that_goes_away_is_told_with_its_requests,
     a_killed_daemon_under_load_is_a_story,
