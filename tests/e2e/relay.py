@@ -46,6 +46,13 @@ class Relay:
         for direction in directions or (UP, DOWN):
             self.passes[direction].clear()
 
+    def forget(self):
+        """The connections that there are stay silent for ever; what comes anew gets through. So it is after a long sleep, or a walk
+        to another network."""
+        self.freeze()
+        self.passes = {UP: threading.Event(), DOWN: threading.Event()}
+        self.thaw()
+
     def thaw(self):
         """What was held back arrives."""
         for gate in self.passes.values():

@@ -213,7 +213,7 @@ def an_admin_who_closes_the_session_is_obeyed():
         driver = Expose(daemon, origin.port).__enter__()
         session, _, _ = only_binding(daemon)
         assert daemon.request("DELETE", f"/sessions/{session}")[0] == 202
-        expect_end(driver, 1, "closed by admin")
+        expect_end(driver, 1, "ended the session: closed by admin\n")
 
 
 def a_session_that_others_resumed_is_left_to_them():
@@ -233,6 +233,23 @@ def a_laptop_that_slept_serves_again():
             wait_until(lambda: daemon.get_json("/bindings")["total"] == 0, "the daemon has forgotten it")
             os.kill(driver.pid, signal.SIGCONT)
             wait_until_served(driver)
+
+
+def a_laptop_that_slept_while_its_daemon_was_replaced_serves_again():
+    """Nobody says FIN or RST to who sleeps: after the wake only its own PING tells."""
+    base, port = free_port(), free_port()
+    daemon = Daemon(port=base).__enter__()
+    with http_origin(answer) as origin, Relay(daemon) as relay, Expose(relay, origin.port, *RESTLESS, port=port) as driver:
+        os.kill(driver.pid, signal.SIGSTOP)
+        relay.forget()
+        killed(daemon)
+        with Daemon(port=base) as other:
+            assert not serves(port)
+            os.kill(driver.pid, signal.SIGCONT)
+            told(driver, "the daemon does not answer any more")
+            wait_until_served(driver)
+            assert only_binding(other)[2] == port
+            driver.stop()
 
 
 def a_driver_may_wait_for_its_daemon():
@@ -288,6 +305,7 @@ run(
     an_admin_who_closes_the_session_is_obeyed,
     a_session_that_others_resumed_is_left_to_them,
     a_laptop_that_slept_serves_again,
+    a_laptop_that_slept_while_its_daemon_was_replaced_serves_again,
     a_driver_may_wait_for_its_daemon,
     ctrl_c_ends_a_driver_that_is_away,
     the_local_connections_of_lost_streams_are_ended,
