@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -57,17 +58,34 @@ static bool open_standard_descriptors(void)
     return true;
 }
 
-static int print_help(void)
+/* What was asked for must arrive: a full disk is a failure, too. */
+static int print(struct evbuffer *out)
+{
+    while (evbuffer_get_length(out) > 0 && evbuffer_write(out, STDOUT_FILENO) > 0)
+        ;
+    int status = evbuffer_get_length(out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (status != EXIT_SUCCESS)
+        fprintf(stderr, "hoody-tunneld: standard output can't be written: %s\n", strerror(errno));
+    evbuffer_free(out);
+    return status;
+}
+
+static int print_help(bool is_whole)
 {
     struct evbuffer *out = evbuffer_new();
     if (out == NULL)
         return EXIT_FAILURE;
-    options_print_help(out);
-    while (evbuffer_get_length(out) > 0 && evbuffer_write(out, STDOUT_FILENO) > 0)
-        ;
-    int status = evbuffer_get_length(out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    evbuffer_free(out);
-    return status;
+    options_print_help(out, is_whole);
+    return print(out);
+}
+
+static int print_version(void)
+{
+    struct evbuffer *out = evbuffer_new();
+    if (out == NULL)
+        return EXIT_FAILURE;
+    evbuffer_add_printf(out, "hoody-tunneld " HOODY_VERSION "\n");
+    return print(out);
 }
 
 /* Each visitor and driver needs a descriptor: take as many as the system lets us have. false: too few to start with. */
@@ -160,10 +178,13 @@ int main(int argc, char *argv[])
         status = run(&options);
         break;
     case OPTIONS_HELP:
-        status = print_help();
+        status = print_help(false);
+        break;
+    case OPTIONS_HELP_ALL:
+        status = print_help(true);
         break;
     case OPTIONS_VERSION:
-        status = printf("hoody-tunneld " HOODY_VERSION "\n") > 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        status = print_version();
         break;
     case OPTIONS_BAD:
         fprintf(stderr, "hoody-tunneld: %s\n", error);

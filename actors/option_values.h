@@ -21,8 +21,11 @@ enum option_kind {
     OPTION_KIND_names,
 };
 
+enum option_page { OPTION_PAGE_first, OPTION_PAGE_more };
+
 struct option_spec {
     enum option_kind kind;
+    enum option_page page;
     size_t offset;    /* in struct options */
     const char *flag; /* without the dashes */
     const char *default_text;
@@ -33,9 +36,8 @@ struct option_spec {
 };
 
 enum option_id {
-#define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help) OPTION_ID_##name,
+#define OPTION(kind, page, name, flag, default_text, minimum, maximum, argument, help) OPTION_ID_##name,
 #include "options.def"
-#undef OPTION
     OPTION_ID_COUNT,
 };
 

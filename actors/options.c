@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "nearest_word.h"
 #include "option_values.h"
 
 enum { VARIABLE_MAX = 64 }; /* bytes of a variable's name, with its NUL */
@@ -15,10 +16,17 @@ enum { VARIABLE_MAX = 64 }; /* bytes of a variable's name, with its NUL */
 static const char variable_prefix[] = "HOODY_TUNNEL_";
 
 const struct option_spec option_specs[OPTION_ID_COUNT] = {
-#define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help)                                       \
-    {OPTION_KIND_##kind, offsetof(struct options, name), flag, default_text, minimum, maximum, argument, help},
+#define OPTION(kind, page, name, flag, default_text, minimum, maximum, argument, help)                                 \
+    {OPTION_KIND_##kind,                                                                                               \
+     OPTION_PAGE_##page,                                                                                               \
+     offsetof(struct options, name),                                                                                   \
+     flag,                                                                                                             \
+     default_text,                                                                                                     \
+     minimum,                                                                                                          \
+     maximum,                                                                                                          \
+     argument,                                                                                                         \
+     help},
 #include "options.def"
-#undef OPTION
 };
 
 /* A reading under way. */
@@ -148,43 +156,15 @@ static size_t flag_find(const char *name, size_t length)
     return i;
 }
 
-/* How many letters one would have to add, drop or change (Levenshtein). */
-static size_t letters_apart(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    enum { NAME_MAX_LETTERS = 40 };
-    size_t row[NAME_MAX_LETTERS + 1];
-    if (a_length > NAME_MAX_LETTERS || b_length > NAME_MAX_LETTERS)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t add_or_drop = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
-            diagonal = row[j];
-            row[j] = change < add_or_drop ? change : add_or_drop;
-        }
-    }
-    return row[b_length];
-}
-
 static enum options_verdict fail_unknown_flag(struct reading *reading, const char *name, size_t length)
 {
-    enum { SLIP_MAX = 3, SHOWN_MAX = 80 };
-    const char *nearest = NULL;
-    size_t nearest_apart = SLIP_MAX + 1;
-    for (size_t i = 0; i < OPTION_ID_COUNT; i++) {
-        size_t apart = letters_apart(name, length, option_specs[i].flag, strlen(option_specs[i].flag));
-        if (apart < nearest_apart) {
-            nearest_apart = apart;
-            nearest = option_specs[i].flag;
-        }
-    }
+    enum { SHOWN_MAX = 80 };
+    struct nearest_word nearest = nearest_word_to(span_of(name, length));
     int shown = length < SHOWN_MAX ? (int)length : SHOWN_MAX;
-    if (nearest != NULL)
-        return fail(reading, "--%.*s: no such flag, did you mean --%s?", shown, name, nearest);
+    for (size_t i = 0; i < OPTION_ID_COUNT; i++)
+        nearest_word_look_at(&nearest, option_specs[i].flag);
+    if (nearest.word != NULL)
+        return fail(reading, "--%.*s: no such flag, did you mean --%s?", shown, name, nearest.word);
     return fail(reading, "--%.*s: no such flag, see --help", shown, name);
 }
 
@@ -219,7 +199,10 @@ static enum options_verdict read_flag(struct reading *reading, int argc, char *c
 static enum options_verdict find_question(int argc, char *const argv[])
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0)
+        bool is_help = strcmp(argv[i], "--help") == 0;
+        if (strcmp(argv[i], "--help=all") == 0 || (is_help && i + 1 < argc && strcmp(argv[i + 1], "all") == 0))
+            return OPTIONS_HELP_ALL;
+        if (is_help)
             return OPTIONS_HELP;
         if (strcmp(argv[i], "--version") == 0)
             return OPTIONS_VERSION;

@@ -37,16 +37,16 @@ typedef struct option_list option_origins;
 typedef struct option_list option_names;
 
 struct options {
-#define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help) option_##kind name;
+#define OPTION(kind, page, name, flag, default_text, minimum, maximum, argument, help) option_##kind name;
 #include "options.def"
-#undef OPTION
 };
 
 enum options_verdict {
     OPTIONS_OK,
-    OPTIONS_HELP,    /* --help */
-    OPTIONS_VERSION, /* --version */
-    OPTIONS_BAD,     /* ret_error holds one clear line that names the flag or variable and what it takes */
+    OPTIONS_HELP,     /* --help */
+    OPTIONS_HELP_ALL, /* --help all */
+    OPTIONS_VERSION,  /* --version */
+    OPTIONS_BAD,      /* ret_error holds one clear line that names the flag or variable and what it takes */
 };
 
 /* Defaults only. false: out of memory. */
@@ -59,7 +59,7 @@ enum options_verdict options_read(struct options *options, int argc, char *const
 void options_done(struct options *options);
 
 struct evbuffer;
-/* The text of --help. */
-void options_print_help(struct evbuffer *out);
+/* The text of --help, which fits a screen, or of --help all. */
+void options_print_help(struct evbuffer *out, bool is_whole);
 
 #endif

@@ -31,7 +31,7 @@ _hoody_tunnel()
     *)
         case $COMP_CWORD:${COMP_WORDS[1]}:$current in
         1:*:-*) words='--help --version' ;;
-        1:*) words='expose pull up list sessions bindings close health metrics top' ;;
+        1:*) words='expose pull up list sessions bindings close health metrics top help' ;;
         *:expose:-*) words='--port --pull --takeover --host-header --label --json --qr --plain --log-requests --inspect --inspect-show-secrets --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
         *:expose:*) return 0 ;;
         *:pull:-*) words='--port --host --label --connect-timeout --json --plain --log-requests --url --connections --wait --exit-on-loss --ping-interval --ping-timeout --proxy --token-file --cacert --insecure --help --version' ;;
@@ -46,6 +46,8 @@ _hoody_tunnel()
         *:health:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:metrics:*) words='--timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:top:*) words='--interval --count --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:help:-*) words='--help --version' ;;
+        *:help:*) words='expose pull up list sessions bindings close health metrics top help' ;;
         esac
         ;;
     esac

@@ -42,5 +42,5 @@ complete -c hoody-tunneld -l core-dumps -d 'let a crash leave a core: it may hol
 complete -c hoody-tunneld -l access-log -d 'log a line for each visitor\'s request'
 complete -c hoody-tunneld -l log-level -x -a 'error warn info debug' -d 'how much is logged'
 complete -c hoody-tunneld -l log-format -x -a 'text json' -d 'how it is logged'
-complete -c hoody-tunneld -l help -d 'how the program is used'
+complete -c hoody-tunneld -l help -d 'how the program is used; all: with every flag'
 complete -c hoody-tunneld -l version -d 'the version'

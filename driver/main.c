@@ -4,7 +4,9 @@
 #include "options.h"
 #include "tunnel_commands.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* Every visitor may take a connection to the local service: what the system allows at most is just enough. */
@@ -17,6 +19,19 @@ static void raise_fd_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What is printed must arrive: a full disk is a failure, too. */
+static enum exit_status answer(const struct options *options)
+{
+    if (options->wants_version)
+        options_print_version(stdout);
+    else
+        options_print_help(options->command, options->wants_all_help, stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_ENDED;
+    fprintf(stderr, "hoody-tunnel: standard output can't be written: %s\n", strerror(errno));
+    return EXIT_FAILED;
+}
+
 int main(int argc, char *argv[])
 {
     struct options options = {0};
@@ -27,14 +42,8 @@ int main(int argc, char *argv[])
         fprintf(stderr, "hoody-tunnel: %s\nTry: %s\n", error, options_help_hint(options.command));
         return EXIT_USAGE;
     }
-    if (options.wants_version) {
-        options_print_version(stdout);
-        return EXIT_ENDED;
-    }
-    if (options.wants_help) {
-        options_print_help(options.command, stdout);
-        return EXIT_ENDED;
-    }
+    if (options.wants_version || options.wants_help)
+        return (int)answer(&options);
     raise_fd_limit();
     switch (options.command) {
     case COMMAND_expose:
@@ -50,6 +59,7 @@ int main(int argc, char *argv[])
     case COMMAND_metrics:
     case COMMAND_top:
         return (int)operator_run(&options);
+    case COMMAND_help: /* wants_help */
     case COMMAND_COUNT:
         break;
     }

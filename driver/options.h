@@ -13,7 +13,7 @@ enum command {
 };
 
 enum option_id {
-#define OPTION(commands, name, field, kind, placeholder, environment, initial, help) OPTION_##field,
+#define OPTION(commands, page, name, field, kind, placeholder, environment, initial, help) OPTION_##field,
 #include "options.def"
     OPTION_COUNT_OF_ALL
 };
@@ -25,12 +25,13 @@ enum { OPTION_ARGUMENTS_MAX = 64 };
 
 struct options {
     enum command command;
-    bool wants_help; /* of `command`, or of everything */
+    bool wants_help;     /* of `command`, or of the program */
+    bool wants_all_help; /* with every flag */
     bool wants_version;
     const char *arguments[OPTION_ARGUMENTS_MAX]; /* the positional ones; borrowed */
     size_t argument_count;
     enum option_source sources[OPTION_COUNT_OF_ALL];
-#define OPTION(commands, name, field, kind, placeholder, environment, initial, help) option_##kind field;
+#define OPTION(commands, page, name, field, kind, placeholder, environment, initial, help) option_##kind field;
 #include "options.def"
 };
 
@@ -55,8 +56,8 @@ const struct option_text *options_text(enum option_id id, enum command command);
 bool options_assign_from_file(struct options *options, enum option_id id, const char *value, const char *where,
                               char ret_error[USAGE_ERROR_BYTES]);
 
-/* The help of one command, or of the program for COMMAND_COUNT. */
-void options_print_help(enum command command, FILE *out);
+/* The help of one command, or of the program for COMMAND_COUNT: as much as fits a screen, or the whole of it. */
+void options_print_help(enum command command, bool is_whole, FILE *out);
 void options_print_version(FILE *out);
 /* "hoody-tunnel expose --help": where to look after a usage error. */
 const char *options_help_hint(enum command command);

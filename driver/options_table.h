@@ -8,8 +8,11 @@
 #define COUNT_OF(array)     (sizeof(array) / sizeof *(array))
 #define IS_IN(set, command) (((set) & (1U << (command))) != 0)
 
+enum help_page { FIRST, MORE };
+
 struct option {
     struct option_text text;
+    enum help_page page;
     unsigned commands; /* a set of bits */
     size_t offset;     /* in struct options */
     const char *environment;

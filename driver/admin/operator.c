@@ -28,6 +28,7 @@ static bool run(const struct operator_call *call, struct ask_failure *ret_failur
     case COMMAND_expose:
     case COMMAND_pull:
     case COMMAND_up:
+    case COMMAND_help:
     case COMMAND_COUNT:
         break;
     }

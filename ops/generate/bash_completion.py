@@ -65,7 +65,7 @@ def words(program):
         pattern = f"*:{command.name}:-*" if command.argument else f"*:{command.name}:*"
         lines.append(f"        {pattern}) {listing(program.flags_of(command))} ;;")
         if command.argument:
-            lines.append(f"        *:{command.name}:*) {offers(command.argument)} ;;")
+            lines.append(f"        *:{command.name}:*) {offers(command.offered)} ;;")
     return lines
 
 

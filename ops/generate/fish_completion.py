@@ -25,7 +25,7 @@ def flag_line(flag):
 
 def command_lines(command):
     lines = [["-n", "__fish_use_subcommand", "-a", command.name, "-d", quoted(command.summary)]]
-    words = words_of(command.argument)
+    words = words_of(command.offered)
     if words:
         lines.append(within([command.name]) + ["-a", quoted(" ".join(words))])
     if is_file(command.argument):

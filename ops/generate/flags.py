@@ -1,8 +1,8 @@
 """Both programs' command lines, from their lists: what the man pages and the completions are made of.
 
 What holds of both lists: an upper-case word of an argument is a placeholder, a lower-case one is meant as it stands
-(`preserve|rewrite|VALUE`); FILE is a file's name; [WORD] may be missing, WORD... may come several times; a help that says
-`repeatable` means it.
+(`preserve|rewrite|VALUE`); FILE is a file's name, COMMAND one of the program's commands; [WORD] may be missing, WORD... may come
+several times; a help that says `repeatable` means it.
 """
 
 import re
@@ -50,6 +50,7 @@ class Command:
     argument: str
     summary: str
     example: str
+    offered: str = ""  # what may stand for the argument, as alternatives
 
 
 @dataclass
@@ -64,9 +65,10 @@ class Program:
 
 
 def words_of(argument):
-    """Those alternatives that are meant as they stand."""
-    alternatives = argument.split("|")
-    return [word for word in alternatives if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", word)] if len(alternatives) > 1 else []
+    """Those alternatives that are meant as they stand; of a single word, when it may be missing."""
+    alternatives = argument.strip("[]").split("|")
+    are_words = len(alternatives) > 1 or argument.startswith("[")
+    return [word for word in alternatives if are_words and re.fullmatch(r"[a-z0-9][a-z0-9._-]*", word)]
 
 
 def is_file(argument):
@@ -134,7 +136,7 @@ def daemon():
                 variable="HOODY_TUNNEL_" + option["flag"].upper().replace("-", "_"),
             )
         )
-    flags += [Flag("help", "how the program is used"), Flag("version", "the version")]
+    flags += [Flag("help", "how the program is used; all: with every flag", "[all]"), Flag("version", "the version")]
     return Program("hoody-tunneld", DAEMON_LIST, flags)
 
 
@@ -156,6 +158,9 @@ def driver():
         Command(record["name"], record["argument"], record["summary"], record["example"])
         for record in records_of(DRIVER_LIST, "COMMAND")
     ]
+    for command in commands:
+        is_command = command.argument == "[COMMAND]"
+        command.offered = "|".join(known.name for known in commands) if is_command else command.argument
     kinds = kinds_of(DRIVER_LIST)
     flags = []
     for option in records_of(DRIVER_LIST, "OPTION"):
@@ -170,7 +175,8 @@ def driver():
                 commands=commands_of(option, [command.name for command in commands]),
             )
         )
-    flags += [Flag("help", "how the program, or a command, is used"), Flag("version", "the version")]
+    flags += [Flag("help", "how the program, or a command, is used; all: with every flag", "[all]")]
+    flags += [Flag("version", "the version")]
     others = {macro for macro, _, _ in calls_of(DRIVER_LIST)} - {"COMMAND", "GROUP", "OPTION"}
     if others:
         raise Bad(f"{DRIVER_LIST}: {', '.join(sorted(others))}")

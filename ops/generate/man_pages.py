@@ -3,6 +3,8 @@
 import re
 import textwrap
 
+from generate.flags import words_of
+
 LINE_WIDTH = 78  # of the source; mandoc frowns at more than 80
 
 
@@ -42,7 +44,7 @@ def limits(flag):
 def option(flag):
     head = f".It Fl \\-{literal(flag.name)}"
     if flag.is_optional:
-        head += f" Oo Ar {literal(flag.argument.strip('[]'))} Oc"
+        head += f" Oo {'Cm' if words_of(flag.argument) else 'Ar'} {literal(flag.argument.strip('[]'))} Oc"
     elif flag.argument:
         head += f" Ar {literal(flag.argument)}"
     if flag.commands:
@@ -60,13 +62,19 @@ def options(program):
     return [line for flag in program.flags for line in option(flag)]
 
 
+def has_flags(program, command):
+    """Of its own."""
+    return any(command.name in flag.commands for flag in program.flags)
+
+
 def synopsis(program):
     lines = []
     for command in program.commands:
         lines += [".Nm", f".Cm {literal(command.name)}"]
         if command.argument:
             lines.append(f".Ar {literal(command.argument)}")
-        lines.append(".Op Ar flags")
+        if has_flags(program, command):
+            lines.append(".Op Ar flags")
     return lines
 
 

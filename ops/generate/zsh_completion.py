@@ -39,7 +39,7 @@ def arguments(specifications, indent):
 def command_case(program, command):
     specifications = [specification(flag) for flag in program.flags_of(command)]
     if command.argument:
-        specifications.append(quoted(("*" if "..." in command.argument else "1") + value(command.argument)))
+        specifications.append(quoted(("*" if "..." in command.argument else "1") + value(command.offered)))
     return [f"    {command.name})", *arguments(specifications, " " * 8), "        ;;"]
 
 

@@ -241,6 +241,9 @@ static void questions_win_over_errors(void **state)
     assert_int_equal(read_flags("--help"), OPTIONS_HELP);
     assert_int_equal(read_flags("--version"), OPTIONS_VERSION);
     assert_int_equal(read_flags("--frobnicate", "--help"), OPTIONS_HELP);
+    assert_int_equal(read_flags("--help", "all"), OPTIONS_HELP_ALL);
+    assert_int_equal(read_flags("--frobnicate", "--help=all"), OPTIONS_HELP_ALL);
+    assert_int_equal(read_flags("all", "--help"), OPTIONS_HELP);
 }
 
 /* ---- kinds
@@ -438,27 +441,56 @@ static void choices_are_their_words(void **state)
  * -------------------------------------------------------------------------------------------------------------------
  */
 
-static void help_names_every_flag_and_fits_100_columns(void **state)
+enum { ROWS = 23, COLUMNS = 80 };
+
+/* What --help prints, NUL-terminated; to be freed by evbuffer_free. */
+static const char *print_help(bool is_whole, struct evbuffer **ret_out)
 {
-    (void)state;
-    struct evbuffer *out = evbuffer_new();
-    assert_non_null(out);
-    options_print_help(out);
-    evbuffer_add(out, "", 1);
-    const char *text = (const char *)evbuffer_pullup(out, -1);
-#define OPTION(kind, name, flag, default_text, minimum, maximum, argument, help)                                       \
-    assert_non_null(strstr(text, "\n  --" flag " "));                                                                  \
-    assert_non_null(strstr(text, default_text));
-#include "options.def"
-#undef OPTION
-    assert_non_null(strstr(text, "\n  --help "));
-    assert_non_null(strstr(text, "\n  --version "));
-    for (const char *line = text; *line != '\0';) {
+    *ret_out = evbuffer_new();
+    assert_non_null(*ret_out);
+    options_print_help(*ret_out, is_whole);
+    evbuffer_add(*ret_out, "", 1);
+    return (const char *)evbuffer_pullup(*ret_out, -1);
+}
+
+/* How many there are, each no wider than a screen. */
+static size_t count_lines(const char *text)
+{
+    size_t lines = 0;
+    for (const char *line = text; *line != '\0'; lines++) {
         size_t length = strcspn(line, "\n");
-        assert_in_range(length, 0, 100);
+        assert_in_range(length, 0, COLUMNS);
         assert_true(length == 0 || line[length - 1] != ' ');
         line += length + (line[length] == '\n');
     }
+    return lines;
+}
+
+static void help_fits_a_screen_and_names_what_is_needed_first(void **state)
+{
+    (void)state;
+    struct evbuffer *out = NULL;
+    const char *text = print_help(false, &out);
+    assert_in_range(count_lines(text), 1, ROWS);
+    assert_non_null(strstr(text, "\n  --listen "));
+    assert_null(strstr(text, "\n  --window-budget "));
+    assert_non_null(strstr(text, "hoody-tunneld --help all\n"));
+    assert_non_null(strstr(text, "\nExample: hoody-tunneld "));
+    evbuffer_free(out);
+}
+
+static void help_all_names_every_flag(void **state)
+{
+    (void)state;
+    struct evbuffer *out = NULL;
+    const char *text = print_help(true, &out);
+#define OPTION(kind, page, name, flag, default_text, minimum, maximum, argument, help)                                 \
+    assert_non_null(strstr(text, "\n  --" flag));                                                                      \
+    assert_non_null(strstr(text, default_text));
+#include "options.def"
+    assert_non_null(strstr(text, "\n  --help "));
+    assert_non_null(strstr(text, "\n  --version "));
+    assert_true(count_lines(text) > ROWS);
     evbuffer_free(out);
 }
 
@@ -491,7 +523,8 @@ int main(void)
         cmocka_unit_test(admin_hosts_are_names),
         cmocka_unit_test(choices_are_their_words),
         cmocka_unit_test(a_certificate_and_its_key_belong_together),
-        cmocka_unit_test(help_names_every_flag_and_fits_100_columns),
+        cmocka_unit_test(help_fits_a_screen_and_names_what_is_needed_first),
+        cmocka_unit_test(help_all_names_every_flag),
     };
     return cmocka_run_group_tests(tests, NULL, forget);
 }

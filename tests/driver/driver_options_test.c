@@ -108,8 +108,8 @@ static void pull_has_flags_of_its_own(void **state)
     assert_string_equal(options.host, "::1");
     assert_string_equal(options.label, "db");
     assert_int_equal(options.connect_timeout_ms, 1500);
-    error_is("pull 1 --takeover", "unknown flag '--takeover'");
-    error_is("expose 1 --host ::1", "unknown flag '--host'");
+    error_is("pull 1 --takeover", "'--takeover' is no flag of pull, but of expose");
+    error_is("expose 1 --host ::1", "'--host' is no flag of expose, but of pull");
 }
 
 static void staying_up_and_security_have_flags(void **state)
@@ -134,7 +134,7 @@ static void staying_up_and_security_have_flags(void **state)
     assert_string_equal(options.token_file, "t");
     assert_string_equal(options.proxy, "none");
     assert_string_equal(options.cacert, "ca.pem");
-    error_is("list --wait", "unknown flag '--wait'");
+    error_is("list --wait", "'--wait' is no flag of list, but of expose, pull, up");
 }
 
 static void place_is(const char *line, const char *host, uint16_t port)
@@ -166,7 +166,7 @@ static void an_inspection_is_wished_with_or_without_an_address(void **state)
              "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not 'x:4040'");
     error_is("expose 3000 --inspect=0",
              "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0'");
-    error_is("pull 3000 --inspect", "unknown flag '--inspect'");
+    error_is("pull 3000 --inspect", "'--inspect' is no flag of pull, but of expose, up");
 }
 
 static void times_have_units(void **state)
@@ -222,8 +222,9 @@ static void what_operators_may_not_say_is_told(void **state)
     (void)state;
     error_is("list all", "one argument too many: 'all'");
     error_is("close", "SESSION is missing");
-    error_is("metrics --json", "unknown flag '--json'");
-    error_is("list --grace 1s", "unknown flag '--grace'");
+    error_is("metrics --json",
+             "'--json' is no flag of metrics, but of expose, pull, up, list, sessions, bindings, close, health");
+    error_is("list --grace 1s", "'--grace' is no flag of list, but of close");
     error_is("close x --grace 5001ms", "--grace must be a time from 0 to 5s, such as 500ms, not '5001ms'");
     error_is("close x --grace 6", "--grace must be a time from 0 to 5s, such as 500ms, not '6'");
     error_is("top --count 1000000", "--count must be a number from 0 to 999999, not '1000000'");
@@ -340,21 +341,49 @@ static void help_and_version_need_nothing_else(void **state)
     assert_int_equal(parsed("--help").command, COMMAND_COUNT);
     assert_true(parsed("--version").wants_version);
     struct options options = parsed("expose --help");
-    assert_true(options.wants_help);
+    assert_true(options.wants_help && !options.wants_all_help);
     assert_int_equal(options.command, COMMAND_expose);
+}
+
+static void help_may_be_asked_for_as_a_command_or_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(parsed("help").command, COMMAND_COUNT);
+    assert_true(parsed("help").wants_help);
+    assert_int_equal(parsed("help close").command, COMMAND_close);
+    assert_true(parsed("help close").wants_help);
+    assert_int_equal(parsed("help help").command, COMMAND_help);
+    assert_int_equal(parsed("help --help").command, COMMAND_help);
+    assert_true(parsed("up --help all").wants_all_help);
+    assert_true(parsed("up --help=all").wants_all_help);
+    assert_true(parsed("--help all").wants_all_help);
+    assert_true(parsed("help up all").wants_all_help);
+    assert_int_equal(parsed("help all").command, COMMAND_COUNT);
+    assert_true(parsed("help all").wants_all_help);
+    struct options options = parsed("up --help web all");
+    assert_false(options.wants_all_help);
+    assert_int_equal(options.argument_count, 2);
+    error_is("help clsoe", "unknown command 'clsoe': did you mean close?");
+    error_is("help close up", "one argument too many: 'up'");
+    error_is("help --json",
+             "'--json' is no flag of help, but of expose, pull, up, list, sessions, bindings, close, health");
 }
 
 static void wrong_usage_is_told_in_one_line(void **state)
 {
     (void)state;
     error_is("", "a command is missing");
-    error_is("expsoe 3000", "unknown command 'expsoe'");
+    error_is("fly 3000", "unknown command 'fly'");
+    error_is("expsoe 3000", "unknown command 'expsoe': did you mean expose?");
+    error_is("3000", "unknown command '3000': did you mean expose 3000?");
     error_is("expose", "TARGET is missing");
     error_is("pull", "TARGET is missing");
     error_is("expose 1 --bogus", "unknown flag '--bogus'");
-    error_is("expose 1 --por 1", "unknown flag '--por'");
+    error_is("expose 1 --por 1", "unknown flag '--por': did you mean --port?");
+    error_is("expose 1 --count 1", "'--count' is no flag of expose, but of top");
     error_is("expose 1 -p", "unknown flag '-p'");
-    error_is("--port 1 expose 1", "unknown flag '--port'");
+    error_is("--port 1 expose 1", "'--port' comes before the command: flags belong behind it");
+    error_is("--prot 1 expose 1", "unknown flag '--prot'");
     error_is("expose 1 --port", "--port needs a value: N");
     error_is("expose 1 --takeover=1", "--takeover takes no value");
     error_is("expose 1 --port x", "--port must be a number from 0 to 65535, not 'x'");
@@ -378,43 +407,53 @@ static void the_hint_after_wrong_usage_fits_the_command(void **state)
 }
 
 /* What `print` writes; freed by the caller. */
-static char *help_of(enum command command)
+static char *help_of(enum command command, bool is_whole)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     assert_non_null(out);
-    options_print_help(command, out);
+    options_print_help(command, is_whole, out);
     fclose(out);
     return text;
 }
 
-static void help_names_every_flag_with_its_default_and_fits_a_screen(void **state)
+static void help_all_names_every_flag_with_its_default(void **state)
 {
     (void)state;
-    char *text = help_of(COMMAND_expose);
-    static const char *const PARTS[] = {"--url URL",
-                                        "--port N",
-                                        "--takeover",
-                                        "--host-header preserve|rewrite|VALUE",
-                                        "--label TEXT",
-                                        "HOODY_TUNNEL_URL",
-                                        "ws://127.0.0.1:7080",
-                                        "default rewrite",
-                                        "Example: hoody-tunnel expose "};
+    char *text = help_of(COMMAND_expose, true);
+    static const char *const PARTS[] = {"--url URL",        "--port N",
+                                        "--takeover",       "--host-header preserve|rewrite|VALUE",
+                                        "--label TEXT",     "--ping-timeout TIME",
+                                        "HOODY_TUNNEL_URL", "ws://127.0.0.1:7080",
+                                        "default rewrite",  "Example: hoody-tunnel expose "};
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
         assert_non_null(strstr(text, PARTS[i]));
-    size_t lines = 0;
-    for (const char *c = text; *c != '\0'; c++)
-        lines += *c == '\n';
-    assert_true(lines <= 40);
     free(text);
+    text = help_of(COMMAND_COUNT, true);
+#define OPTION(commands, page, name, field, kind, placeholder, environment, initial, help)                             \
+    assert_non_null(strstr(text, "\n  --" name));
+#include "options.def"
+    free(text);
+}
+
+static void help_fits_a_screen(void **state)
+{
+    (void)state;
+    for (enum command command = 0; command <= COMMAND_COUNT; command++) {
+        char *text = help_of(command, false);
+        size_t lines = 0;
+        for (const char *c = text; *c != '\0'; c++)
+            lines += *c == '\n';
+        assert_in_range(lines, 1, 23);
+        free(text);
+    }
 }
 
 static void the_programs_help_names_every_command(void **state)
 {
     (void)state;
-    char *text = help_of(COMMAND_COUNT);
+    char *text = help_of(COMMAND_COUNT, false);
 #define COMMAND(name, argument, summary, example)                                                                      \
     assert_non_null(strstr(text, #name));                                                                              \
     assert_non_null(strstr(text, summary));
@@ -444,7 +483,9 @@ int main(void)
         cmocka_unit_test_setup(help_and_version_need_nothing_else, reset_environment),
         cmocka_unit_test_setup(wrong_usage_is_told_in_one_line, reset_environment),
         cmocka_unit_test_setup(the_hint_after_wrong_usage_fits_the_command, reset_environment),
-        cmocka_unit_test_setup(help_names_every_flag_with_its_default_and_fits_a_screen, reset_environment),
+        cmocka_unit_test_setup(help_may_be_asked_for_as_a_command_or_whole, reset_environment),
+        cmocka_unit_test_setup(help_all_names_every_flag_with_its_default, reset_environment),
+        cmocka_unit_test_setup(help_fits_a_screen, reset_environment),
         cmocka_unit_test_setup(the_programs_help_names_every_command, reset_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

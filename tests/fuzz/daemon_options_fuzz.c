@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_value(&option_specs[i], (const char *)&options + option_specs[i].offset);
         break;
     case OPTIONS_HELP:
+    case OPTIONS_HELP_ALL:
     case OPTIONS_VERSION:
         break;
     case OPTIONS_BAD:

@@ -15,9 +15,9 @@ HOSTILE = r"it's \"100%\" [x]: $HOME `tick` {a,b} \\ *; end"
 NEW = f"""
 COMMAND (fly, "up|down|FILE", "{HOSTILE}", "hoody-tunnel fly up")
 COMMAND (land, "", "come down", "hoody-tunnel land")
-OPTION (IN(fly), "new-wings", x, TEXT, "two|four|N", "NEW_WINGS", "two", "{HOSTILE}")
-OPTION (IN(fly) | IN(land), "new-map", x, TEXT, "FILE", "", "", "{HOSTILE}")
-OPTION (IN(land), "new-gear", x, FLAG, "", "", "", "{HOSTILE}")
+OPTION (IN(fly), FIRST, "new-wings", x, TEXT, "two|four|N", "NEW_WINGS", "two", "{HOSTILE}")
+OPTION (IN(fly) | IN(land), MORE, "new-map", x, TEXT, "FILE", "", "", "{HOSTILE}")
+OPTION (IN(land), MORE, "new-gear", x, FLAG, "", "", "", "{HOSTILE}")
 """
 
 
@@ -62,6 +62,8 @@ def the_drivers_commands_and_flags(offers):
     for command in driver.commands:
         offers.expect(f"hoody-tunnel {command.name} --", dashed(flag.name for flag in driver.flags_of(command)))
     offers.expect("hoody-tunnel exp", ["expose"])
+    offers.expect("hoody-tunnel help ", [command.name for command in driver.commands])
+    offers.expect("hoody-tunnel help bi", ["bindings"])
     offers.expect("hoody-tunnel expose 3000 --host-header r", ["rewrite"])
     offers.expect("hoody-tunnel expose 3000 --host-header=", ["preserve", "rewrite"])
     offers.expect("hoody-tunnel expose --port ", [])

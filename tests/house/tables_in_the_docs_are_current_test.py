@@ -9,11 +9,11 @@ ROUTES = "actors/admin_http/routes.def"
 # A line that the list doesn't have yet, and what is stale then.
 MORE = {
     "actors/options.def": (
-        'OPTION (count, x, "new-flag", "1", 0, 9, "N", "a new one")',
+        'OPTION (count, more, x, "new-flag", "1", 0, 9, "N", "a new one")',
         ["README.md: daemon-flags", "man/hoody-tunneld.8: options", "completions/hoody-tunneld.bash"],
     ),
     "driver/options.def": (
-        'OPTION (IN(expose), "new-flag", x, FLAG, "", "", "", "a new one")',
+        'OPTION (IN(expose), MORE, "new-flag", x, FLAG, "", "", "", "a new one")',
         ["README.md: driver-flags", "man/hoody-tunnel.1: options", "completions/_hoody-tunnel", "completions/hoody-tunnel.fish"],
     ),
     "driver/config/tunnel_keys.def": (

@@ -11,10 +11,10 @@ PAGES = ["man/hoody-tunneld.8", "man/hoody-tunnel.1", "man/hoody-tunnel.yaml.5"]
 ACCEPTED = ("operating system explicitly specified", "referenced manual not found", "outdated mandoc.db")
 HOSTILE = r"'tis. A \\fB \"quoted\" -x --flag. .Sh NAME and .so, $HOME `x` [it]: {a} 100% and words to the end of a line of them"
 MORE = {
-    "actors/options.def": f'OPTION (duration, x, "new-flag", "1s", 0, 90000, "TIME", "{HOSTILE}")',
+    "actors/options.def": f'OPTION (duration, more, x, "new-flag", "1s", 0, 90000, "TIME", "{HOSTILE}")',
     "driver/config/tunnel_keys.def": f'TUNNEL_KEY (new_key, TEXT, PULL, "a|B C|\\"", "{HOSTILE}", "{HOSTILE}")',
     "driver/options.def": f'COMMAND (fly, "", "{HOSTILE}", "{HOSTILE}")\n'
-    f'OPTION (IN(fly), "new-flag", x, TEXT, "a|B C|\\"", "X_Y", "{HOSTILE}", "{HOSTILE}")',
+    f'OPTION (IN(fly), MORE, "new-flag", x, TEXT, "a|B C|\\"", "X_Y", "{HOSTILE}", "{HOSTILE}")',
 }
 
 
