@@ -106,6 +106,17 @@ static unsigned line_of_problem(const yaml_parser_t *parser, struct span text)
     return line;
 }
 
+/* Whether a tab is among what a line is indented by. */
+static bool has_tab(struct span text, unsigned line)
+{
+    size_t i = 0;
+    for (; line > 1 && i < text.length; i++)
+        line -= text.data[i] == '\n';
+    while (i < text.length && text.data[i] == ' ')
+        i++;
+    return i < text.length && text.data[i] == '\t';
+}
+
 static const char *find_fault(const yaml_event_t *event, bool *p_has_document)
 {
     bool is_second = event->type == YAML_DOCUMENT_START_EVENT && *p_has_document;
@@ -130,6 +141,8 @@ bool config_is_yaml(struct span text, const char **ret_why, unsigned *ret_line)
         if (!yaml_parser_parse(&parser, &event)) {
             fault = parser.problem != NULL ? parser.problem : "it is not understood";
             *ret_line = line_of_problem(&parser, text);
+            if (has_tab(text, *ret_line))
+                fault = "a tab is no indentation, take blanks";
             break;
         }
         fault = find_fault(&event, &has_document);

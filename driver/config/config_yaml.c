@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "config_lines.h"
+#include "nearest_word.h"
 
 #include <cyaml/cyaml.h>
 #include <stdarg.h>
@@ -110,11 +111,18 @@ static void add_word(char text[CONFIG_WHY_BYTES], const char *word)
     snprintf(text + length, CONFIG_WHY_BYTES - length, "%s%s", text[length - 1] == ' ' ? "" : ", ", word);
 }
 
-static void list_keys(const cyaml_schema_field_t *field, const char *key, const char *where,
-                      char ret_why[CONFIG_WHY_BYTES])
+static void advise_key(const cyaml_schema_field_t *fields, const char *key, const char *where,
+                       char ret_why[CONFIG_WHY_BYTES])
 {
+    struct nearest_word nearest = nearest_word_to(span_of_string(key));
+    for (const cyaml_schema_field_t *field = fields; field->key != NULL; field++)
+        nearest_word_look_at(&nearest, field->key);
+    if (nearest.word != NULL) {
+        snprintf(ret_why, CONFIG_WHY_BYTES, "there is no key '%.60s' %s: did you mean '%s'?", key, where, nearest.word);
+        return;
+    }
     snprintf(ret_why, CONFIG_WHY_BYTES, "there is no key '%.60s' %s; there are ", key, where);
-    for (; field->key != NULL; field++)
+    for (const cyaml_schema_field_t *field = fields; field->key != NULL; field++)
         add_word(ret_why, field->key);
 }
 
@@ -125,8 +133,8 @@ static void explain(const struct schema *schema, cyaml_err_t error, struct compl
     char key[CONFIG_KEY_BYTES];
     if (take_after(complaint->text, "Unexpected key: ", "", key, sizeof key)) {
         memcpy(complaint->key, key, sizeof key);
-        list_keys(is_of_tunnel ? schema->tunnel_fields : schema->file_fields, key,
-                  is_of_tunnel ? "of a tunnel" : "here", ret_why);
+        advise_key(is_of_tunnel ? schema->tunnel_fields : schema->file_fields, key,
+                   is_of_tunnel ? "of a tunnel" : "here", ret_why);
     } else if (take_after(complaint->text, "Mapping field already seen: ", "", key, sizeof key)) {
         memcpy(complaint->key, key, sizeof key);
         snprintf(ret_why, CONFIG_WHY_BYTES, "the key '%s' is there twice", key);

@@ -1,5 +1,6 @@
-/* The picture of the status view. From top to bottom: the session, the tunnels, the visitors' totals, their requests; a
- * QR code at the right, or below the tunnels. What the screen has no place for is left out from the bottom. */
+/* The picture of the status view. From top to bottom: the session, the tunnels, the inspection page, the visitors'
+ * totals, their requests; a QR code at the right, or below the tunnels. What the screen has no place for is left out
+ * from the bottom. */
 #include "report/status_model.h"
 
 #include "check.h"
@@ -231,6 +232,11 @@ static void print_tunnels(struct frame *frame)
     }
 }
 
+static void print_inspection(struct frame *frame)
+{
+    print_note(frame, "Inspection", INK_PLAIN, frame->model->inspection);
+}
+
 static void print_visitors(struct frame *frame)
 {
     const struct status_model *model = frame->model;
@@ -422,8 +428,8 @@ void status_frame_print(struct status_model *model, const struct screen_look *lo
         frame.qr_column = look->columns - qr_code_columns(&model->qr);
         frame.look.columns = frame.qr_column - GAP;
     }
-    void (*const PARTS[])(struct frame *) = {print_title,   print_session,  print_daemon,
-                                             print_tunnels, print_visitors, print_notes};
+    void (*const PARTS[])(struct frame *) = {print_title,      print_session,  print_daemon, print_tunnels,
+                                             print_inspection, print_visitors, print_notes};
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS && frame.rows_left > 0; i++)
         PARTS[i](&frame);
     if (has_qr && !frame.has_qr_beside)

@@ -65,6 +65,7 @@ struct status_model {
     char trouble[STATUS_WHY_BYTES];                 /* "": none */
     char notes[STATUS_NOTES_MAX][STATUS_WHY_BYTES]; /* the latest, in the order they came */
     size_t note_count;
+    char inspection[STATUS_URL_BYTES]; /* where its page is; "": nowhere */
     struct status_tunnel tunnels[SESSION_BINDINGS_MAX];
     size_t tunnel_count;
     size_t visitors_now;

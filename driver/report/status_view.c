@@ -308,13 +308,6 @@ static void on_target(struct status_view *view, const struct report_event *event
     snprintf(tunnel->why, sizeof tunnel->why, "%s", event->why != NULL ? event->why : "");
 }
 
-static void on_note(struct status_view *view, const char *text)
-{
-    add_note(&view->model, text);
-    if (!view->screen.is_entered)
-        print_line(text);
-}
-
 /* What is left on the shell's screen. */
 static void on_ended(struct status_view *view, const struct report_event *event)
 {
@@ -337,7 +330,6 @@ static void on_event(void *self, const struct report_event *event)
 {
     struct status_view *view = self;
     struct status_model *model = &view->model;
-    char text[STATUS_WHY_BYTES];
     switch (event->what) {
     case REPORT_connecting:
         snprintf(model->daemon, sizeof model->daemon, "%s", event->daemon);
@@ -370,11 +362,12 @@ static void on_event(void *self, const struct report_event *event)
         on_target(view, event);
         break;
     case REPORT_inspecting:
-        snprintf(text, sizeof text, "inspect the requests at %s", event->url);
-        on_note(view, text);
+        snprintf(model->inspection, sizeof model->inspection, "%s", event->url);
         break;
     case REPORT_note:
-        on_note(view, event->text);
+        add_note(model, event->text);
+        if (!view->screen.is_entered)
+            print_line(event->text);
         break;
     case REPORT_ended:
         on_ended(view, event);

@@ -144,8 +144,9 @@ static bool on_goaway(struct session_socket *socket, uint32_t id, struct span pa
     if (goaway_decode(payload, &goaway, &why) == PAYLOAD_OK) {
         session->farewell.has_goaway = !session->has_end;
         bool says_why = goaway.message != NULL && *goaway.message != '\0';
-        session_settle_end(session, SESSION_FAILED, "the daemon ended the session: %s",
-                           says_why ? goaway.message : error_code_text(goaway.code));
+        session_settle_end(session, SESSION_FAILED, "the daemon ended the session: %s%s",
+                           says_why ? goaway.message : error_code_text(goaway.code),
+                           goaway.code == CODE_AUTH_ERROR ? " (see --token-file)" : "");
         session->farewell.goaway_code = goaway.code;
         session->retry_after_ms = goaway.retry_after_ms;
     } else {

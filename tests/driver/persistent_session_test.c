@@ -282,7 +282,7 @@ static void a_token_that_is_refused_ends_it(void **state)
     drop(stage);
     hello_again(stage, 1, true);
     say_goodbye(stage, CODE_AUTH_ERROR, WEBSOCKET_CLOSE_AUTH);
-    the_end_is(stage, SESSION_FORBIDDEN, "the daemon ended the session: why");
+    the_end_is(stage, SESSION_FORBIDDEN, "the daemon ended the session: why (see --token-file)");
 }
 
 static void the_daemon_says_when_to_come_again(void **state)

@@ -98,6 +98,15 @@ static void who_waits_for_visitors_is_told_so(void **state)
                  "nobody has come yet\n");
 }
 
+static void the_inspection_page_stands_below_the_tunnels(void **state)
+{
+    (void)state;
+    strcpy(model->inspection, "http://127.0.0.1:4040");
+    expect_within(WIDE, "Forwarding  https://box.example.com \u2192 127.0.0.1:3000\n"
+                        "Inspection  http://127.0.0.1:4040\n"
+                        "Visitors    0 now, 0 in all  0 B in, 0 B out\n");
+}
+
 static void the_latest_request_comes_first(void **state)
 {
     (void)state;
@@ -332,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FRAME_TEST(who_waits_for_visitors_is_told_so),
+        FRAME_TEST(the_inspection_page_stands_below_the_tunnels),
         FRAME_TEST(the_latest_request_comes_first),
         FRAME_TEST(a_raw_connection_has_an_outcome_for_its_status),
         FRAME_TEST(what_others_say_is_escaped_and_cut),

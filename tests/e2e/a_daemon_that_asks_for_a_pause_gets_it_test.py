@@ -40,6 +40,8 @@ def who_is_sent_away_comes_again_when_it_is_time():
             assert (time.monotonic() - sent_away) * 1000 >= retry_ms - TICK_MS
             guest.grant(PORT)
             driver.wait_for("rebound", 2)
+            guest.send_away(retryAfterMs=60000)  # whoever waits is quick to end
+            driver.wait_for("interrupted", 3)
 
 
 def who_waits_for_long_still_ends_at_once():

@@ -50,7 +50,8 @@ class View(Terminal):
 
 
 def it_shows_session_tunnel_and_live_requests():
-    with http_origin(answer) as origin, Daemon("--public-url-pattern", PUBLIC) as daemon, View(daemon, origin) as view:
+    page = f"127.0.0.1:{free_port()}"
+    with http_origin(answer) as origin, Daemon("--public-url-pattern", PUBLIC) as daemon, View(daemon, origin, f"--inspect={page}") as view:
         view.wait_until_it_serves()
         view.wait_for_text("nobody has come yet")
         (session,) = daemon.get_json("/sessions")["sessions"]
@@ -59,6 +60,7 @@ def it_shows_session_tunnel_and_live_requests():
         assert lines[2].endswith(session["sessionId"]), lines
         assert re.fullmatch(rf"Daemon      127\.0\.0\.1:{daemon.port}  round trip [\d.]+ m?s", lines[3]), lines
         assert lines[4] == f"Forwarding  https://box-{view.port}.example.com \u2192 127.0.0.1:{origin.port}", lines
+        assert lines[5] == f"Inspection  http://{page}", lines
         for path in ("/first", "/status/404", "/status/302", "/status/500"):
             simple_get(view.port, path)
         view.wait_for_text("0 now, 4 in all", "/status/500")
