@@ -75,7 +75,7 @@ def some_may_be_chosen_by_name():
         with Tunnels(None, "up", os.path.join(path, "tunnels.yaml"), "web", count=1) as driver:
             assert driver.urls == {"web": f"http://127.0.0.1:{port}"}
             assert list(bindings(daemon)) == [port]
-            assert "Ctrl-C ends it" in driver.stderr(), driver.stderr()
+            driver.told("Ctrl-C ends it")
 
 
 def a_file_is_found_where_it_usually_is():

@@ -96,3 +96,4 @@ class Guest:
         """GOAWAY, and the end of the connection."""
         self.say(frame(GOAWAY, 0, {"code": 0, "message": "come again", **goaway}))
         self.send(8, struct.pack(">H", 1001))
+        self.sock.shutdown(socket.SHUT_WR)
