@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer_front.h"
 #include "check.h"
 #include "driver_connection.h"
 #include "handover.h"
@@ -19,7 +20,7 @@ enum { HELLO_BYTES_MAX = 4096 };
 
 static struct span first_payload(const struct driver_connection *connection)
 {
-    return span_of(evbuffer_pullup(connection->first, -1), evbuffer_get_length(connection->first));
+    return buffer_front(connection->first, evbuffer_get_length(connection->first));
 }
 
 static bool say_join(const struct driver_connection *connection)

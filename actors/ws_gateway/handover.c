@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer_front.h"
 #include "check.h"
 #include "driver_connection.h"
 #include "loose_socket.h"
@@ -14,10 +15,7 @@
 
 static struct span contents_of(struct evbuffer *buffer)
 {
-    size_t length = evbuffer_get_length(buffer);
-    unsigned char *bytes = evbuffer_pullup(buffer, -1);
-    check(bytes || length == 0);
-    return span_of(bytes, length);
+    return buffer_front(buffer, evbuffer_get_length(buffer));
 }
 
 static struct evbuffer *buffer_of(struct span bytes)

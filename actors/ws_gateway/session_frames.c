@@ -2,6 +2,7 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 
+#include "buffer_front.h"
 #include "buffer_move.h"
 #include "driver_connection.h"
 #include "id_table.h"
@@ -10,7 +11,7 @@
 /* The frame's payload, contiguous; removed from the message by the caller. */
 static struct span payload_of(struct evbuffer *message, struct frame_header header)
 {
-    return span_of(header.length > 0 ? evbuffer_pullup(message, (ev_ssize_t)header.length) : NULL, header.length);
+    return buffer_front(message, header.length);
 }
 
 static void on_bind(struct tunnel_session *session, struct span payload)

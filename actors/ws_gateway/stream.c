@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "buffer_front.h"
 #include "check.h"
 #include "driver_connection.h"
 #include "early_streams.h"
@@ -195,8 +196,8 @@ void stream_announce(struct stream *stream)
     bool goes_along = at_hand > 0 ? driver_connection_has_room(stream->connection) : owes_eof(stream);
     /* Drivers spoil their local connection now and then when a request's EOF comes in a later message. */
     frame_batch_reserve(batch_of(stream), 3, open_bytes + at_hand + (size_t)(3 * FRAME_HEADER_BYTES));
-    const uint8_t *payload = evbuffer_pullup(stream->open_payload, -1);
-    frame_batch_add(batch_of(stream), FRAME_STREAM_OPEN, wire_id(stream), span_of(payload, open_bytes));
+    struct span payload = buffer_front(stream->open_payload, open_bytes);
+    frame_batch_add(batch_of(stream), FRAME_STREAM_OPEN, wire_id(stream), payload);
     evbuffer_free(stream->open_payload);
     stream->open_payload = NULL;
     early_streams_begin(stream);

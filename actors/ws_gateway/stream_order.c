@@ -66,7 +66,7 @@ const char *stream_order_hold(struct stream *stream, struct driver_connection *c
         return "too many frames while it changes connection";
     uint8_t bytes[FRAME_HEADER_BYTES];
     frame_header_encode(header, bytes);
-    evbuffer_add(order->held, bytes, sizeof bytes);
+    check(evbuffer_add(order->held, bytes, sizeof bytes) == 0);
     buffer_move(message, order->held, header.length);
     if (header.type == FRAME_DATA)
         order->held_bytes += header.length;

@@ -1,3 +1,4 @@
+#include "buffer_front.h"
 #include "check.h"
 #include "exchange.h"
 #include "session_state.h"
@@ -374,10 +375,8 @@ static bool handle_frame(struct session_socket *socket, struct frame_header head
         return stream_table_on_data(&socket->session->streams, header.stream, message, header.length, ret_error);
     frame_handler *handler = handler_of(header.type);
     bool is_fine = true;
-    if (handler != NULL) {
-        const uint8_t *bytes = header.length > 0 ? evbuffer_pullup(message, header.length) : NULL;
-        is_fine = handler(socket, header.stream, span_of(bytes, header.length), ret_error);
-    }
+    if (handler != NULL)
+        is_fine = handler(socket, header.stream, buffer_front(message, header.length), ret_error);
     evbuffer_drain(message, header.length);
     return is_fine;
 }

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include "buffer_front.h"
 #include "check.h"
 #include "stream_table.h"
 
@@ -237,8 +238,7 @@ static void send_head(struct stream *stream, struct frame_batch *batch)
     size_t length = evbuffer_get_length(stream->head);
     if (length == 0)
         return;
-    const uint8_t *bytes = evbuffer_pullup(stream->head, -1);
-    frame_batch_add(batch, FRAME_STREAM_RESPONSE_HEAD, stream->link.id, span_of(bytes, length));
+    frame_batch_add(batch, FRAME_STREAM_RESPONSE_HEAD, stream->link.id, buffer_front(stream->head, length));
     evbuffer_drain(stream->head, length);
 }
 

@@ -1,11 +1,18 @@
 /* Bytes moved between evbuffers: all of them, in order, and never much more memory than bytes. */
 #include "buffer_move.h"
 
+#include "buffer_front.h"
+
+#include <event2/event.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,6 +30,89 @@ static void assert_pattern(struct evbuffer *buffer, size_t from, size_t length)
     const uint8_t *bytes = evbuffer_pullup(buffer, -1);
     for (size_t i = 0; i < length; i++)
         assert_int_equal(bytes[i], (uint8_t)((from + i) * 131 >> 3));
+}
+
+/* libevent's memory, from main() on. */
+static bool is_out_of_memory;
+
+static void *allocate(size_t size)
+{
+    return is_out_of_memory ? NULL : malloc(size);
+}
+
+static void *reallocate(void *old, size_t size)
+{
+    return is_out_of_memory ? NULL : realloc(old, size);
+}
+
+/* Does it in a process of its own that is out of memory, and must be ended by a check. */
+static void assert_ends(void (*act)(struct evbuffer *from, struct evbuffer *to))
+{
+    struct evbuffer *from = evbuffer_new();
+    struct evbuffer *to = evbuffer_new();
+    int status = 0;
+    for (int i = 0; i < 5; i++) { /* chains of their own */
+        struct evbuffer *chain = evbuffer_new();
+        add_pattern(chain, 9000);
+        assert_non_null(evbuffer_pullup(chain, -1));
+        assert_int_equal(evbuffer_add_buffer(from, chain), 0);
+        evbuffer_free(chain);
+    }
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        is_out_of_memory = true;
+        act(from, to);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    evbuffer_free(from);
+    evbuffer_free(to);
+}
+
+static void move_a_piece(struct evbuffer *from, struct evbuffer *to)
+{
+    buffer_move(from, to, 5000);
+}
+
+static void move_a_chain_and_a_piece(struct evbuffer *from, struct evbuffer *to)
+{
+    buffer_move(from, to, 17900); /* more than fits behind the first */
+}
+
+static void move_a_few_bytes(struct evbuffer *from, struct evbuffer *to)
+{
+    buffer_move(from, to, 100);
+}
+
+static void look_at_two_chains(struct evbuffer *from, struct evbuffer *to)
+{
+    (void)to;
+    buffer_front(from, 17900);
+}
+
+static void no_byte_is_lost_for_want_of_memory(void **state)
+{
+    (void)state;
+    assert_ends(move_a_piece);
+    assert_ends(move_a_chain_and_a_piece);
+    assert_ends(move_a_few_bytes);
+    assert_ends(look_at_two_chains);
+}
+
+static void the_front_is_in_one_piece(void **state)
+{
+    (void)state;
+    struct evbuffer *buffer = evbuffer_new();
+    add_pattern(buffer, 20000);
+    assert_int_equal(buffer_front(buffer, 0).length, 0);
+    struct span front = buffer_front(buffer, 15000);
+    assert_int_equal(front.length, 15000);
+    for (size_t i = 0; i < front.length; i++)
+        assert_int_equal(front.data[i], (uint8_t)(i * 131 >> 3));
+    assert_int_equal(evbuffer_get_length(buffer), 20000);
+    evbuffer_free(buffer);
 }
 
 static void every_length_arrives_whole_and_leaves_the_rest(void **state)
@@ -80,7 +170,10 @@ static void bytes_that_come_one_by_one_share_their_chains(void **state)
 
 int main(void)
 {
+    event_set_mem_functions(allocate, reallocate, free);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_byte_is_lost_for_want_of_memory),
+        cmocka_unit_test(the_front_is_in_one_piece),
         cmocka_unit_test(every_length_arrives_whole_and_leaves_the_rest),
         cmocka_unit_test(runs_keep_their_order_behind_one_another),
         cmocka_unit_test(bytes_that_come_one_by_one_share_their_chains),
