@@ -30,6 +30,7 @@ class Relay:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self.listener.close()
         self.cut()
         self.thaw()
@@ -65,7 +66,11 @@ class Relay:
             except OSError:
                 return
             driver.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            daemon = connect(self.daemon.port, timeout=None)
+            try:
+                daemon = connect(self.daemon.port, timeout=None)
+            except OSError:  # it is gone: so is the driver's connection
+                driver.close()
+                continue
             self.socks += [driver, daemon]
             for source, sink, direction in ((driver, daemon, UP), (daemon, driver, DOWN)):
                 passes = self._pass_late if self.delay_s else self._pass

@@ -245,8 +245,9 @@ def ask_api(daemon, method, path, expected=200, timeout=STEP_S):
 
 
 def first_line(driver, seconds=STEP_S):
-    ready, _, _ = select.select([driver.process.stdout], [], [], seconds)
-    line = driver.process.stdout.readline().decode().strip() if ready else ""
+    ready = select.poll()
+    ready.register(driver.process.stdout, select.POLLIN)
+    line = driver.process.stdout.readline().decode().strip() if ready.poll(seconds * 1000) else ""
     if not line:
         raise Lost("the driver does not start")
     driver.port = int(line.rsplit(":", 1)[1].strip("/").split(" ")[0])
