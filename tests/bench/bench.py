@@ -89,7 +89,7 @@ def run_all(given, origin):
     results = {}
     for repetition in range(given.repetitions):
         for measure in given.measures:
-            for name, peer in given.peers:
+            for name, peer in measure.peers.items() if measure.peers else given.peers:
                 say(f"{repetition + 1}/{given.repetitions} {measure.name} {name}")
                 values = run_once(measure, peer, origin, given.seconds)
                 for value, number in values.items():

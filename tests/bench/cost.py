@@ -27,6 +27,16 @@ def cpu_seconds(pid):
     return ticks / TICK
 
 
+def threads(pid):
+    """{thread: its CPU seconds} of the process."""
+    spent = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii", errors="replace") as stat:
+                spent[thread] = sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13])) / TICK
+    return spent
+
+
 def resident(pid):
     """(RSS, PSS) in bytes of the process and its children."""
     rss = pss = 0

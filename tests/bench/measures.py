@@ -9,7 +9,7 @@ import backends
 import cost
 from links import MEGABITS, delayed, no_link
 from load import Held, bench_load, wrk
-from peers import HTTP, TCP
+from peers import HTTP, ON_SHARDS, TCP
 
 UPLOAD_LENGTH = 64 << 20
 IDLE = (100, 1000, 10_000)
@@ -29,7 +29,8 @@ class Measure:
     per: str = ""  # CPU time is told per this: "request" or "byte"; "": not at all
     link: typing.Callable = no_link  # between the peer's two halves
     at_least_seconds: int = 0
-    also: tuple = ()  # further lines of the table: "p99", "alone", "cpu", "memory"
+    also: tuple = ()  # further lines of the table: "p99", "alone", "cpu", "memory", "busiest"
+    peers: dict | None = None  # of its own, where hoody-tunnel is compared with itself
 
 
 def small_get(connections):
@@ -105,6 +106,23 @@ def beside(way, seconds):
     return {**values, **{f"alone_{name}": alone[name] for name in ("p50_us", "p99_us")}}
 
 
+def both_sessions(way, seconds):
+    """Small requests through two sessions at once, and what the busiest of the daemon's threads did for 100,000 of them: with
+    cores enough for everybody else it is the one that ends the daemon's rate."""
+    before = cost.threads(way.processes["daemon"])
+    with concurrent.futures.ThreadPoolExecutor() as both:
+        runs = list(both.map(lambda port: wrk(port, backends.SMALL, 32, seconds), (way.port, way.second_port)))
+    after = cost.threads(way.processes["daemon"])
+    served = sum(run["all_operations"] for run in runs)
+    busiest = max(spent - before.get(thread, 0) for thread, spent in after.items())
+    return {
+        "rate": sum(run["rate"] for run in runs),
+        "all_operations": served,
+        "p99_us": max(run["p99_us"] for run in runs),
+        "busiest": busiest / served * 100_000,
+    }
+
+
 def holding(name, title, kind, backend, path):
     """Memory of each process without streams and with more and more of them, all idle."""
 
@@ -152,6 +170,18 @@ MEASURES = [
     Measure("beside", "p99 of a small GET beside a download", HTTP, "files", "p99_us", "us", beside, also=("alone",)),
     *(over_a_link(n, "down", "download", "files", "download", backends.LARGE) for n in (20, 100)),
     *(over_a_link(n, "up", "upload", "uploads", "upload", "/sink") for n in (20, 100)),
+    Measure(
+        "sessions2",
+        "small GET, 2 sessions with 32 connections each",
+        HTTP,
+        "files",
+        "rate",
+        "requests/s",
+        both_sessions,
+        "request",
+        also=("p99", "cpu", "busiest"),
+        peers=ON_SHARDS,
+    ),
     holding("events", "event stream", HTTP, "uploads", "/events"),
     holding("pull", "PULL connection", TCP, "raw", None),
 ]

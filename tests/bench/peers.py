@@ -24,6 +24,7 @@ class Way:
     port: int
     processes: dict
     most_streams: int = 1000  # what is worth trying to hold open at once
+    second_port: int = 0  # of another session's way to the same service; 0: there is none
 
 
 @contextlib.contextmanager
@@ -164,4 +165,16 @@ def hoody_tls(kind, target, link=no_link):
                 yield hoody_way(daemon, driver)
 
 
+def two_sessions(shards):
+    """Two drivers' sessions with one daemon, on so many shards of it."""
+
+    @contextlib.contextmanager
+    def peer(_kind, target, _link=no_link):
+        with Daemon(*MANY, "--shards", str(shards)) as daemon, Expose(daemon, target) as one, Expose(daemon, target) as other:
+            yield Way(one.port, {"daemon": daemon.pid, "drivers": one.pid, "and": other.pid}, second_port=other.port)
+
+    return peer
+
+
+ON_SHARDS = {"one-shard": two_sessions(1), "two-shards": two_sessions(2)}
 ALWAYS = {"direct": direct, "haproxy2": haproxy2, "openssh": openssh, "hoody": hoody, "hoody-tls": hoody_tls}

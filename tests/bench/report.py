@@ -30,6 +30,8 @@ def details(values):
             parts.append(f"{name[:-3]} {number:,.0f} us")
         elif name.startswith("cpu_"):
             parts.append(f"{name[4:]} {number:.2f} s")
+        elif name == "busiest":
+            parts.append(f"the daemon's busiest thread {number:.2f} s")
         elif name.startswith("rss_"):
             parts.append(f"{name[4:]} {number / (1 << 20):.1f} MiB")
     return ", ".join(parts)
@@ -81,7 +83,17 @@ def resident(count):
 
 
 def markdown(measures, results, peers):
-    """One table: the headlines, and for the measures that stand for others what it cost."""
+    """The peers' table, and one for each measure that has peers of its own."""
+    common = [measure for measure in measures if not measure.peers]
+    lines = table(common, results, peers) if common else []
+    for measure in measures:
+        if measure.peers:
+            lines += ["", *table([measure], results, list(measure.peers))]
+    return lines
+
+
+def table(measures, results, peers):
+    """The headlines, and for the measures that stand for others what it cost."""
     lines = ["| measure | " + " | ".join(peers) + " |", "|---" * (len(peers) + 1) + "|"]
     for measure in measures:
         values = results[measure.name]
@@ -94,6 +106,9 @@ def markdown(measures, results, peers):
         if "cpu" in measure.also:
             amount = "100,000 requests" if measure.per == "request" else "a GiB"
             lines.append(row(f"... CPU s of each process for {amount}", values, peers, cpu))
+        if "busiest" in measure.also:
+            busiest = "... CPU s of the daemon's busiest thread for 100,000 requests"
+            lines.append(row(busiest, values, peers, lambda of: f"{statistics.median(of['busiest']):.2f}"))
         if "memory" in measure.also:
             for count in (0, 1000, 10_000):
                 lines.append(row(f"... RSS of each process with {count:,}, MiB", values, peers, resident(count)))

@@ -68,6 +68,8 @@ def judge(results):
         verdicts.give(f"{measure}: daemon's RSS for each idle stream", of_one and of_one / 1024, "<", 2, " KiB")
     beside = verdicts.ratio(("beside", "hoody", "p99_us"), ("beside", "hoody", "alone_p99_us"))
     verdicts.give("beside: p99 beside a download to p99 alone", beside, "<", 3, " x")
+    busiest = verdicts.ratio(("sessions2", "two-shards", "busiest"), ("sessions2", "one-shard", "busiest"))
+    verdicts.give("sessions2: the daemon's busiest thread, on two shards to on one", busiest, "<", 0.6, " x")
     for milliseconds in (20, 100):
         for way in ("down", "up"):
             verdicts.rate(f"link{milliseconds}-{way}", 0.8, than="direct", sign=">")
