@@ -50,6 +50,14 @@ static void leave_queue(struct prompt_socket *prompt)
     prompt->waits_in = NULL;
 }
 
+static void tell_taken(const struct prompt_socket *prompt, size_t left)
+{
+    void *owner = NULL;
+    bufferevent_getcb(prompt->socket, NULL, NULL, NULL, &owner);
+    if (owner)
+        prompt->on_taken(owner, left);
+}
+
 static void on_output_change(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct prompt_socket *prompt = arg;
@@ -58,6 +66,8 @@ static void on_output_change(struct evbuffer *output, const struct evbuffer_cb_i
         make_due(prompt);
     if (info->n_deleted > 0 && is_left && evbuffer_get_length(output) == 0)
         bufferevent_disable(prompt->socket, EV_WRITE); /* prompt again */
+    if (info->n_deleted > 0 && prompt->on_taken)
+        tell_taken(prompt, evbuffer_get_length(output));
 }
 
 /* The callback is due as libevent has it: something was written, and the output has become as short as its watermark.
@@ -210,9 +220,10 @@ void prompt_socket_wait(struct prompt_socket *prompt, unsigned seconds)
 
 /* ---- birth and death ---- */
 
-bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket)
+bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket,
+                         prompt_taken on_taken)
 {
-    *prompt = (struct prompt_socket){.queue = queue};
+    *prompt = (struct prompt_socket){.queue = queue, .on_taken = on_taken};
     if (bufferevent_openssl_get_ssl(socket))
         return true;
     struct evbuffer *output = bufferevent_get_output(socket);

@@ -26,11 +26,16 @@ struct write_queue {
     void *owner;
 };
 
+/* The output has become shorter: `left` bytes remain. `owner` is that of the bufferevent's callbacks; when it has none,
+ * nobody is told. Called while the output is being written: only for counting. */
+typedef void (*prompt_taken)(void *owner, size_t left);
+
 /* Zero-initialised: not begun. */
 struct prompt_socket {
     struct write_queue *queue;
     struct bufferevent *socket; /* NULL: not begun, or ended */
     struct evbuffer_cb_entry *watch;
+    prompt_taken on_taken; /* NULL: nobody asked */
     struct event readable;
     bool reads;
     bool has_written;                /* in this turn, though nobody was told yet */
@@ -45,8 +50,10 @@ bool write_queue_is_empty(const struct write_queue *queue);
 void write_queue_run(struct write_queue *queue);
 
 /* From now on it writes promptly; whoever enables EV_WRITE again, say because it lingers, ends that. `socket` is
- * borrowed, and must not be TLS when it is to read. false: out of memory. */
-bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket);
+ * borrowed, and must not be TLS when it is to read, or to tell what was taken (on_taken, may be NULL). false: out of
+ * memory. */
+bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket,
+                         prompt_taken on_taken);
 /* Writes what is due now, as far as the kernel takes it, for whoever is about to judge how much waits. Callbacks come
  * at the turn's end. */
 void prompt_socket_write(struct prompt_socket *prompt);

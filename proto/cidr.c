@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
+
 /* The address's bytes, IPv4-mapped ones as IPv4. 0: neither IPv4 nor IPv6. */
 static size_t address_bytes(const struct sockaddr *address, const uint8_t **ret_bytes)
 {
@@ -116,4 +118,14 @@ void address_print(const struct sockaddr *address, char ret_text[ADDRESS_TEXT_MA
     else if (address->sa_family == AF_INET6)
         port = ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
     (void)snprintf(ret_text, ADDRESS_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
+}
+
+void address_text_ip(const char *text, char ret_ip[ADDRESS_IP_MAX])
+{
+    bool has_brackets = text[0] == '[';
+    const char *ip = has_brackets ? text + 1 : text;
+    size_t length = strcspn(ip, has_brackets ? "]" : ":");
+    check(length < ADDRESS_IP_MAX);
+    memcpy(ret_ip, ip, length);
+    ret_ip[length] = '\0';
 }

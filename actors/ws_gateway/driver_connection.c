@@ -86,7 +86,7 @@ static bool connection_init(struct driver_connection *connection, struct buffere
            (connection->message = evbuffer_new()) && (connection->first = evbuffer_new()) &&
            (connection->deadline = evtimer_new(connection->gateway->loop, on_deadline, connection)) &&
            (connection->probe = evtimer_new(connection->gateway->loop, on_probe, connection)) &&
-           prompt_socket_begin(&connection->prompt, &connection->gateway->writes, socket) &&
+           prompt_socket_begin(&connection->prompt, &connection->gateway->writes, socket, NULL) &&
            (connection->bearer = strndup(bearer.length > 0 ? (const char *)bearer.data : "", bearer.length));
 }
 

@@ -67,8 +67,6 @@ static void write_refusal(const struct binding *binding, const struct sockaddr *
                log_number("total_ms", 0), log_reason(stream_refusal_text(refusal)));
 }
 
-static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg);
-
 static void stop_waiting(struct pull_visitor *visitor)
 {
     if (visitor->half_closed)
@@ -98,7 +96,6 @@ static void abort_visitor(struct pull_visitor *visitor, const char *reason)
 /* What waits is sent, then FIN. */
 static void close_visitor(struct pull_visitor *visitor, const char *reason)
 {
-    evbuffer_remove_cb(output_of(visitor), on_output_changed, visitor);
     prompt_socket_end(&visitor->prompt);
     tcp_socket_linger(visitor->gateway, &visitor->socket, LAST_BYTES_LINGER_MS);
     forget(visitor, reason);
@@ -191,12 +188,12 @@ static void on_writable(struct bufferevent *socket, void *arg)
     settle(arg);
 }
 
-static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+static void on_taken(void *arg, size_t left)
 {
     struct pull_visitor *visitor = arg;
-    if (info->n_deleted == 0 || !visitor->stream)
+    if (!visitor->stream)
         return;
-    stream_note_unsent(visitor->stream, evbuffer_get_length(output));
+    stream_note_unsent(visitor->stream, left);
     wait_while_half_closed(visitor);
 }
 
@@ -314,8 +311,7 @@ static bool visitor_init(struct pull_visitor *visitor, evutil_socket_t fd)
     visitor->socket = tcp_socket_new(gateway->loop, fd);
     visitor->paused = (struct paused_socket){
         .half_closes = true, .socket = visitor->socket, .on_left = left_while_paused, .visitor = visitor};
-    return visitor->socket && evbuffer_add_cb(output_of(visitor), on_output_changed, visitor) &&
-           prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket) &&
+    return visitor->socket && prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket, on_taken) &&
            prompt_socket_read(&visitor->prompt, true);
 }
 

@@ -55,12 +55,9 @@ void visitor_abort(struct visitor *visitor)
     forget(visitor);
 }
 
-static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg);
-
 void visitor_close(struct visitor *visitor)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor's connection is closed");
-    evbuffer_remove_cb(visitor_output(visitor), on_output_changed, visitor);
     prompt_socket_end(&visitor->prompt);
     tcp_socket_linger(visitor->gateway, &visitor->socket, REFUSAL_LINGER_MS);
     forget(visitor);
@@ -81,6 +78,7 @@ static void has_left(struct visitor *visitor)
 static void on_readable(struct bufferevent *socket, void *arg);
 static void on_writable(struct bufferevent *socket, void *arg);
 static void on_socket_event(struct bufferevent *socket, short what, void *arg);
+static void on_taken(void *arg, size_t left);
 
 /* Sockets of visitors being refused live from the reserve, not from the budget. */
 static void refuse_connection(const struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer)
@@ -114,8 +112,7 @@ static bool visitor_init(struct visitor *visitor, struct bufferevent *socket)
     if (!visitor->socket || !visitor->reader)
         return false;
     http_reader_share(visitor->reader, &gateway->heads);
-    return evbuffer_add_cb(visitor_output(visitor), on_output_changed, visitor) &&
-           prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket);
+    return prompt_socket_begin(&visitor->prompt, &gateway->writes, visitor->socket, on_taken);
 }
 
 /* Takes the socket, which may be NULL, and its permit. NULL: out of memory. */
@@ -136,7 +133,6 @@ static struct visitor *visitor_new(struct binding *binding, struct bufferevent *
         return NULL;
     }
     address_print(peer, visitor->peer);
-    address_print_ip(peer, visitor->peer_ip);
     visitor->peer_is_trusted = gateway_trusts(gateway, peer);
     bufferevent_setcb(visitor->socket, on_readable, on_writable, on_socket_event, visitor);
     if (!prompt_socket_read(&visitor->prompt, true)) {
@@ -173,7 +169,6 @@ void visitor_hand_over(struct visitor *visitor, const struct message_transfer_li
 {
     struct gateway *gateway = visitor->gateway;
     http_reader_unread(visitor->reader, bufferevent_get_input(visitor->socket));
-    evbuffer_remove_cb(visitor_output(visitor), on_output_changed, visitor);
     prompt_socket_end(&visitor->prompt);
     handover_visitor(gateway, transfer, &visitor->socket, visitor->record.came_ms);
     leave(visitor);
@@ -291,12 +286,12 @@ static void on_writable(struct bufferevent *socket, void *arg)
     visitor_read(visitor);
 }
 
-static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+static void on_taken(void *arg, size_t left)
 {
     struct visitor *visitor = arg;
-    if (info->n_deleted == 0 || !visitor->stream)
+    if (!visitor->stream)
         return;
-    stream_note_unsent(visitor->stream, evbuffer_get_length(output));
+    stream_note_unsent(visitor->stream, left);
     if (visitor->phase == VISITOR_UPGRADED)
         visitor_set_deadline(visitor, true);
 }

@@ -33,7 +33,6 @@ struct visitor {
     struct prompt_socket prompt;
     struct http_reader *reader;
     char peer[ADDRESS_TEXT_MAX];
-    char peer_ip[ADDRESS_IP_MAX];
     bool peer_is_trusted;
 
     enum visitor_phase phase;

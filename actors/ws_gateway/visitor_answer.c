@@ -22,7 +22,7 @@ void visitor_answer_own(struct visitor *visitor, uint16_t status, const char *ex
     answer->status = status;
     answer->keeps_alive = keeps_alive;
     visitor->answer_ended = true;
-    visitor->record.sent_bytes += answer->request.is_head ? 0 : strlen(text);
+    visitor_record_sent(visitor, answer->request.is_head ? 0 : strlen(text));
     visitor_record_answered(visitor);
     visitor_settle(visitor);
 }
@@ -90,7 +90,7 @@ static void on_data(void *arg, struct evbuffer *bytes)
         return;
     }
     if (visitor->answer.framing != ANSWER_NO_BODY)
-        visitor->record.sent_bytes += evbuffer_get_length(bytes);
+        visitor_record_sent(visitor, evbuffer_get_length(bytes));
     enum http_answer_verdict verdict = http_answer_body(&visitor->answer, bytes, visitor_output(visitor));
     evbuffer_drain(bytes, evbuffer_get_length(bytes));
     stream_note_unsent(visitor->stream, evbuffer_get_length(visitor_output(visitor)));

@@ -15,21 +15,25 @@ struct visitor;
 
 enum { METHOD_SHOWN_MAX = 31 /* bytes; llhttp knows none so long */ };
 
-struct visitor_record {
-    uint64_t came_ms; /* the request's first byte was read; 0: none yet */
-    char *reason;     /* why it will end; owned; NULL: not said, or no access log */
-
-    bool is_open;
-    bool has_head; /* false: it was broken, late, or cut short, and counts in no histogram */
+/* What a line of the access log tells beside. */
+struct visitor_line {
+    char *reason; /* why it will end; owned; NULL: not said */
     /* As they were when it began: a port may change hands meanwhile. */
     struct session_id session; /* none: nobody has served the port yet */
     struct bind_id binding;
     char method[METHOD_SHOWN_MAX + 1]; /* "-": never known */
-    char *target;                      /* for the access log; owned; NULL: not known, or no access log */
+    char *target;                      /* owned; NULL: not known */
     unsigned status;                   /* of the final head; 0: none was written */
-    uint64_t answered_ms;              /* the final head was written; 0: none yet */
     uint64_t received_bytes;           /* body as framed, from the visitor */
     uint64_t sent_bytes;               /* body, to the visitor */
+};
+
+struct visitor_record {
+    uint64_t came_ms;     /* the request's first byte was read; 0: none yet */
+    uint64_t answered_ms; /* the final head was written; 0: none yet */
+    bool is_open;
+    bool has_head;             /* false: it was broken, late, or cut short, and counts in no histogram */
+    struct visitor_line *line; /* owned; NULL: nothing to tell yet, or no access log */
 };
 
 /* A request begins, unless it has. */
@@ -38,6 +42,9 @@ void visitor_record_arrive(struct visitor *visitor);
 void visitor_record_begin(struct visitor *visitor, const struct http_head *head);
 /* The final head was written. */
 void visitor_record_answered(struct visitor *visitor);
+/* So many bytes of a body came from the visitor, or went to it. */
+void visitor_record_received(struct visitor *visitor, size_t bytes);
+void visitor_record_sent(struct visitor *visitor, size_t bytes);
 /* Why the exchange will end, unless something said so before. `reason` is copied. */
 void visitor_record_because(struct visitor *visitor, const char *reason);
 /* Counts it, and writes its line with --access-log. Without an open one: forgets what was remembered. */

@@ -63,8 +63,10 @@ static void refuse_unasked(struct visitor *visitor, enum stream_refusal refusal)
 /* The STREAM_OPEN payload. NULL: out of memory. */
 static struct evbuffer *make_open_payload(const struct visitor *visitor, const struct http_head *head)
 {
+    char peer_ip[ADDRESS_IP_MAX];
+    address_text_ip(visitor->peer, peer_ip);
     struct http_forward_policy policy = {
-        .peer_ip = visitor->peer_ip,
+        .peer_ip = peer_ip,
         .peer_is_trusted = visitor->peer_is_trusted,
         .adds_forwarded_fields = !visitor->gateway->options->no_forwarded_headers,
         .proto = "http",
@@ -205,7 +207,7 @@ static bool read_body(struct visitor *visitor)
     size_t unread = evbuffer_get_length(input_of(visitor));
     if (room > 0)
         event = http_reader_read(visitor->reader, input_of(visitor), body, room);
-    visitor->record.received_bytes += unread - evbuffer_get_length(input_of(visitor));
+    visitor_record_received(visitor, unread - evbuffer_get_length(input_of(visitor)));
     if (drops)
         evbuffer_drain(dropped, evbuffer_get_length(dropped));
     switch (event) {
@@ -238,7 +240,7 @@ static bool read_raw(struct visitor *visitor)
     size_t moved = length < room ? length : room;
     if (moved > 0) {
         buffer_move(in, stream_outgoing(stream), moved);
-        visitor->record.received_bytes += moved;
+        visitor_record_received(visitor, moved);
         stream_wake(stream);
         visitor_set_deadline(visitor, true);
     }

@@ -293,7 +293,7 @@ static void on_reached(void *owner, struct bufferevent *bev)
     bufferevent_setwatermark(bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
     bufferevent_setcb(bev, on_read, on_write, on_event, connection);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
-    check(prompt_socket_begin(&connection->prompt, loop_writes(connection->loop), bev));
+    check(prompt_socket_begin(&connection->prompt, loop_writes(connection->loop), bev, NULL));
     handshake_write(&connection->access->url, connection->key, connection->subprotocols, connection->access->token,
                     bufferevent_get_output(bev));
     connection->state = HANDSHAKING;

@@ -77,10 +77,9 @@ static void count_consumed(struct local_connection *connection, size_t remaining
     connection->events->on_consumed(connection->owner, consumed);
 }
 
-static void on_output_change(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+static void on_taken(void *arg, size_t left)
 {
-    if (info->n_deleted > 0)
-        count_consumed(arg, evbuffer_get_length(output));
+    count_consumed(arg, left);
 }
 
 static void on_write_failed(struct local_connection *connection, int error)
@@ -122,8 +121,7 @@ struct local_connection *local_connection_new(struct loop *loop, int fd)
     http_reader_share(connection->reader, loop_heads(loop));
     bufferevent_set_max_single_read(connection->bev, READ_CHUNK);
     bufferevent_set_max_single_write(connection->bev, WRITE_CHUNK);
-    check(evbuffer_add_cb(bufferevent_get_output(connection->bev), on_output_change, connection) != NULL);
-    check(prompt_socket_begin(&connection->prompt, loop_writes(loop), connection->bev));
+    check(prompt_socket_begin(&connection->prompt, loop_writes(loop), connection->bev, on_taken));
     return connection;
 }
 
@@ -149,7 +147,6 @@ void local_connection_destroy(struct local_connection **p_connection, bool abort
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     prompt_socket_end(&connection->prompt);
-    evbuffer_remove_cb(bufferevent_get_output(connection->bev), on_output_change, connection);
     bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
     bufferevent_disable(connection->bev, EV_WRITE);
     evtimer_del(connection->resume_timer);

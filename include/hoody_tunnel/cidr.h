@@ -25,5 +25,7 @@ enum { ADDRESS_IP_MAX = 46, ADDRESS_TEXT_MAX = 56 };
 void address_print_ip(const struct sockaddr *address, char ret_ip[ADDRESS_IP_MAX]);
 /* `ip:port`, `[ip6]:port`. */
 void address_print(const struct sockaddr *address, char ret_text[ADDRESS_TEXT_MAX]);
+/* Of what address_print has written: what address_print_ip writes. */
+void address_text_ip(const char *text, char ret_ip[ADDRESS_IP_MAX]);
 
 #endif

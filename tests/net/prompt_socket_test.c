@@ -31,6 +31,8 @@ struct fixture {
     unsigned reads; /* read callbacks */
     short told;     /* events */
     int error;      /* of the last one */
+    unsigned takings;
+    size_t left; /* behind the last one */
 };
 
 static void on_wake(void *owner)
@@ -79,6 +81,13 @@ int __wrap_bufferevent_enable(struct bufferevent *socket, short what)
     return watching_fails ? -1 : __real_bufferevent_enable(socket, what);
 }
 
+static void on_taken(void *owner, size_t left)
+{
+    struct fixture *fixture = owner;
+    fixture->takings++;
+    fixture->left = left;
+}
+
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
@@ -91,7 +100,7 @@ static int set_up(void **state)
     fixture->peer = pair[1];
     bufferevent_setcb(fixture->socket, on_read, on_written, on_event, fixture);
     write_queue_init(&fixture->queue, on_wake, fixture);
-    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket));
+    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket, on_taken));
     *state = fixture;
     return 0;
 }
@@ -276,7 +285,7 @@ static void a_socket_may_end_while_the_queue_runs(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     struct bufferevent *other = bufferevent_socket_new(fixture->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
     struct prompt_socket prompt;
-    assert_true(prompt_socket_begin(&prompt, &fixture->queue, other));
+    assert_true(prompt_socket_begin(&prompt, &fixture->queue, other, NULL));
     victim = &prompt;
     bufferevent_setcb(fixture->socket, NULL, on_written_ends_other, NULL, fixture);
     evbuffer_add(output_of(fixture), "first", 5);
@@ -292,6 +301,30 @@ static void a_socket_may_end_while_the_queue_runs(void **state)
     close(pair[1]);
 }
 
+static void what_is_taken_is_told_with_what_is_left(void **state)
+{
+    struct fixture *fixture = *state;
+    evbuffer_add(output_of(fixture), "all of it", 9);
+    assert_int_equal(fixture->takings, 0);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->takings, 1);
+    assert_int_equal(fixture->left, 0);
+    add_much(fixture);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->takings, 2);
+    size_t left = evbuffer_get_length(output_of(fixture));
+    assert_int_equal(fixture->left, left);
+    assert_true(left > 0);
+    read_peer(fixture);
+    event_base_loop(fixture->base, EVLOOP_ONCE); /* libevent's write is told, too */
+    assert_int_equal(fixture->left, evbuffer_get_length(output_of(fixture)));
+    assert_true(fixture->left < left);
+    prompt_socket_end(&fixture->prompt);
+    evbuffer_unfreeze(output_of(fixture), 1);
+    assert_int_equal(evbuffer_drain(output_of(fixture), 1), 0);
+    assert_int_equal(fixture->left, evbuffer_get_length(output_of(fixture)) + 1); /* nobody asks any more */
+}
+
 /* As a socket comes from elsewhere: something is on its way out already. */
 static void what_waited_before_goes_its_way(void **state)
 {
@@ -299,7 +332,7 @@ static void what_waited_before_goes_its_way(void **state)
     prompt_socket_end(&fixture->prompt);
     bufferevent_enable(fixture->socket, EV_WRITE);
     evbuffer_add(output_of(fixture), "before", 6);
-    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket));
+    assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket, on_taken));
     evbuffer_add(output_of(fixture), "behind", 6);
     assert_true(write_queue_is_empty(&fixture->queue));
     event_base_loop(fixture->base, EVLOOP_ONCE);
@@ -420,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_socket_may_end_while_the_queue_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waited_before_goes_its_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_due_can_be_written_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_taken_is_told_with_what_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_reads_what_has_come_and_only_while_it_shall, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_is_told_once_behind_the_input, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_told_with_its_error, set_up, tear_down),

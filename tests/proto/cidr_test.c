@@ -123,11 +123,14 @@ static void assert_printed(const char *ip, const char *expected_ip, const char *
 {
     struct sockaddr_storage address = address_of(ip, 8080);
     char printed_ip[ADDRESS_IP_MAX];
+    char cut_ip[ADDRESS_IP_MAX];
     char printed[ADDRESS_TEXT_MAX];
     address_print_ip((const struct sockaddr *)&address, printed_ip);
     address_print((const struct sockaddr *)&address, printed);
+    address_text_ip(printed, cut_ip);
     assert_string_equal(printed_ip, expected_ip);
     assert_string_equal(printed, expected);
+    assert_string_equal(cut_ip, expected_ip);
 }
 
 static void addresses_are_printed_as_people_write_them(void **state)
