@@ -195,14 +195,19 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         tell_end(prompt, BEV_EVENT_ERROR, errno);
 }
 
+static bool watch_input(struct prompt_socket *prompt, bool watches)
+{
+    if (prompt->is_tls)
+        return (watches ? bufferevent_enable : bufferevent_disable)(prompt->socket, EV_READ) == 0;
+    return (watches ? event_add(&prompt->readable, NULL) : event_del(&prompt->readable)) == 0;
+}
+
 bool prompt_socket_read(struct prompt_socket *prompt, bool reads)
 {
     if (!prompt->socket || prompt->reads == reads)
         return true;
-    if (reads && event_add(&prompt->readable, NULL) != 0)
+    if (!watch_input(prompt, reads) && reads)
         return false;
-    if (!reads)
-        event_del(&prompt->readable);
     prompt->reads = reads;
     return true;
 }
@@ -224,8 +229,12 @@ bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue
                          prompt_taken on_taken)
 {
     *prompt = (struct prompt_socket){.queue = queue, .on_taken = on_taken};
-    if (bufferevent_openssl_get_ssl(socket))
+    bufferevent_disable(socket, EV_READ);
+    if (bufferevent_openssl_get_ssl(socket)) {
+        prompt->socket = socket;
+        prompt->is_tls = true;
         return true;
+    }
     struct evbuffer *output = bufferevent_get_output(socket);
     prompt->watch = evbuffer_add_cb(output, on_output_change, prompt);
     if (!prompt->watch)

@@ -4,8 +4,8 @@
  * epoll_ctl and one more turn for whatever is sent. What a prompt socket's output has been given in a turn is written
  * when the turn ends, in one go; only what the kernel does not take is left to libevent. Reading: libevent asks with
  * FIONREAD before it reads its 4,096 bytes at most; here they are just read (bulk_read.h takes what is behind them).
- * Callbacks, watermarks and buffers are the bufferevent's, and are used as libevent does. TLS is left to libevent
- * altogether. */
+ * Callbacks, watermarks and buffers are the bufferevent's, and are used as libevent does. Of TLS all is left to
+ * libevent; what reads and what does not is said here all the same. */
 #ifndef HOODY_NET_PROMPT_SOCKET_H
 #define HOODY_NET_PROMPT_SOCKET_H
 
@@ -37,6 +37,7 @@ struct prompt_socket {
     struct evbuffer_cb_entry *watch;
     prompt_taken on_taken; /* NULL: nobody asked */
     struct event readable;
+    bool is_tls;
     bool reads;
     bool has_written;                /* in this turn, though nobody was told yet */
     struct prompt_sockets *waits_in; /* one of the queue's; NULL: nothing is due */
@@ -50,8 +51,8 @@ bool write_queue_is_empty(const struct write_queue *queue);
 void write_queue_run(struct write_queue *queue);
 
 /* From now on it writes promptly; whoever enables EV_WRITE again, say because it lingers, ends that. `socket` is
- * borrowed, and must not be TLS when it is to read, or to tell what was taken (on_taken, may be NULL). false: out of
- * memory. */
+ * borrowed; what it reads is said by prompt_socket_read from here on. TLS does not tell what was taken (on_taken, may
+ * be NULL), nor that nothing came. false: out of memory. */
 bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue, struct bufferevent *socket,
                          prompt_taken on_taken);
 /* Writes what is due now, as far as the kernel takes it, for whoever is about to judge how much waits. Callbacks come

@@ -140,7 +140,7 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
         return;
     }
     tcp_socket_tune_driver(connection->socket);
-    bufferevent_enable(connection->socket, EV_READ);
+    prompt_socket_read(&connection->prompt, true);
     set_deadline(connection, gateway->options->hello_timeout);
     driver_connection_read(connection); /* the HELLO may have come with the upgrade */
 }
@@ -233,7 +233,7 @@ void driver_connection_write_close(struct driver_connection *connection, uint16_
     driver_connection_leave_pre_auth(connection);
     connection->phase = DRIVER_CLOSING;
     set_deadline(connection, CLOSE_TIMEOUT_MS);
-    bufferevent_enable(connection->socket, EV_READ);
+    prompt_socket_read(&connection->prompt, true);
 }
 
 /* NULL: it has no session. */

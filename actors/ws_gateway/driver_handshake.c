@@ -63,7 +63,7 @@ static void await_decision(struct driver_connection *connection)
 {
     connection->phase = DRIVER_AWAITS_DECISION;
     event_del(connection->deadline);
-    bufferevent_disable(connection->socket, EV_READ); /* what comes next is for the session to be */
+    prompt_socket_read(&connection->prompt, false); /* what comes next is for the session to be */
 }
 
 void driver_connection_greet(struct driver_connection *connection)
@@ -153,7 +153,7 @@ void driver_connection_opened(struct driver_connection *connection, const struct
     }
     let_in(connection, FRAME_HELLO_OK, opened->hello_ok);
     driver_connection_send_revocations(connection);
-    bufferevent_enable(connection->socket, EV_READ);
+    prompt_socket_read(&connection->prompt, true);
     driver_connection_read(connection);
 }
 
@@ -172,7 +172,7 @@ void driver_connection_joined(struct driver_connection *connection, struct drive
     (void)snprintf(connection->nonce, sizeof connection->nonce, "%s", joined->nonce);
     tunnel_session_attach(connection->session, connection);
     let_in(connection, FRAME_JOIN_OK, joined->join_ok);
-    bufferevent_enable(connection->socket, EV_READ);
+    prompt_socket_read(&connection->prompt, true);
     driver_connection_read(connection);
 }
 

@@ -126,16 +126,16 @@ void driver_connection_read(struct driver_connection *connection)
 {
     while (may_read(connection) && read_one(connection) && may_read(connection))
         if (is_flooding(connection)) {
-            bufferevent_disable(connection->socket, EV_READ);
+            prompt_socket_read(&connection->prompt, false);
             return;
         }
 }
 
 static void read_on(struct driver_connection *connection)
 {
-    if (!may_read(connection) || is_flooding(connection) || (bufferevent_get_enabled(connection->socket) & EV_READ))
+    if (!may_read(connection) || is_flooding(connection) || connection->prompt.reads)
         return;
-    bufferevent_enable(connection->socket, EV_READ);
+    prompt_socket_read(&connection->prompt, true);
     driver_connection_read(connection);
 }
 

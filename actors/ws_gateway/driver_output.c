@@ -52,7 +52,7 @@ void driver_connection_flush(struct driver_connection *connection)
     barriers_flush(connection);
     send_owed_ping(connection);
     if (driver_connection_is_flooded(connection))
-        bufferevent_disable(connection->socket, EV_READ);
+        prompt_socket_read(&connection->prompt, false);
 }
 
 size_t driver_connection_queued(const struct driver_connection *connection)

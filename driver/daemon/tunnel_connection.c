@@ -85,7 +85,7 @@ static void finish(struct tunnel_connection *connection)
 static void stop_writing(struct tunnel_connection *connection)
 {
     outbox_shut(&connection->outbox);
-    prompt_socket_end(&connection->prompt);
+    prompt_socket_stop_writing(&connection->prompt);
     bufferevent_disable(connection->bev, EV_WRITE);
     set_deadline(connection, CLOSE_TIMEOUT_MS);
 }
@@ -106,7 +106,7 @@ void tunnel_connection_close(struct tunnel_connection *connection, uint16_t code
         settle_end(connection, CONNECTION_CLOSED, WEBSOCKET_CLOSE_ABNORMAL, "given up before it was open");
         daemon_dial_destroy(&connection->dial);
         if (connection->bev != NULL)
-            bufferevent_disable(connection->bev, EV_READ); /* an answer in this very turn must not open it again */
+            prompt_socket_read(&connection->prompt, false); /* an answer in this very turn must not open it again */
         set_deadline(connection, 0);
         return;
     case OPEN:
@@ -292,8 +292,9 @@ static void on_reached(void *owner, struct bufferevent *bev)
     bufferevent_set_max_single_write(bev, IO_CHUNK);
     bufferevent_setwatermark(bev, EV_WRITE, OUTBOX_LOW_MARK, 0);
     bufferevent_setcb(bev, on_read, on_write, on_event, connection);
-    bufferevent_enable(bev, EV_READ | EV_WRITE);
+    bufferevent_enable(bev, EV_WRITE);
     check(prompt_socket_begin(&connection->prompt, loop_writes(connection->loop), bev, NULL));
+    check(prompt_socket_read(&connection->prompt, true));
     handshake_write(&connection->access->url, connection->key, connection->subprotocols, connection->access->token,
                     bufferevent_get_output(bev));
     connection->state = HANDSHAKING;
