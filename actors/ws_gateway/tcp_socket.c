@@ -121,6 +121,7 @@ bool tcp_socket_is_shaking_hands(struct bufferevent *socket)
 struct lingering {
     struct gateway *gateway;
     struct bufferevent *socket;
+    struct prompt_socket prompt;
     struct event *deadline; /* runs from the FIN on */
     uint64_t linger_ms;
     TAILQ_ENTRY(lingering) link;
@@ -140,6 +141,7 @@ static void lingering_done(struct lingering *lingering)
     gateway->lingering_count--;
     allowance_give_back(gateway, LIMIT_LINGERING, 1);
     event_free(lingering->deadline);
+    prompt_socket_end(&lingering->prompt);
     tcp_socket_close(&lingering->socket);
     gateway_bury(gateway, lingering, bury_lingering);
 }
@@ -199,12 +201,17 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     write_at_once(socket);
     struct lingering *lingering = calloc(1, sizeof *lingering);
     struct event *deadline = lingering ? evtimer_new(gateway->loop, on_deadline, lingering) : NULL;
-    if (!deadline) {
+    if (!deadline || !prompt_socket_begin(&lingering->prompt, &gateway->writes, socket, NULL)) {
+        if (deadline)
+            event_free(deadline);
         free(lingering);
         tcp_socket_close(&socket);
         return;
     }
-    *lingering = (struct lingering){.gateway = gateway, .socket = socket, .deadline = deadline, .linger_ms = linger_ms};
+    lingering->gateway = gateway;
+    lingering->socket = socket;
+    lingering->deadline = deadline;
+    lingering->linger_ms = linger_ms;
     TAILQ_INSERT_TAIL(&gateway->lingering, lingering, link);
     gateway->lingering_count++;
     gateway->allowances[LIMIT_LINGERING].used++;
@@ -215,7 +222,9 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     bufferevent_set_timeouts(socket, NULL, &stall);
     on_read(socket, lingering);
     bool is_written = evbuffer_get_length(bufferevent_get_output(socket)) == 0;
-    bufferevent_enable(socket, is_written ? EV_READ : EV_READ | EV_WRITE); /* libevent tells of an empty output, too */
+    (void)prompt_socket_read(&lingering->prompt, true); /* when the system does not let us: until the deadline */
+    if (!is_written)
+        bufferevent_enable(socket, EV_WRITE);
     if (is_written)
         on_written(socket, lingering);
     else if (tcp_socket_is_shaking_hands(socket)) /* libevent's write timeout does not run meanwhile */

@@ -58,8 +58,9 @@ void visitor_abort(struct visitor *visitor)
 void visitor_close(struct visitor *visitor)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor's connection is closed");
-    prompt_socket_end(&visitor->prompt);
+    prompt_socket_stop_writing(&visitor->prompt);
     tcp_socket_linger(visitor->gateway, &visitor->socket, REFUSAL_LINGER_MS);
+    prompt_socket_end(&visitor->prompt); /* now that another reads: epoll need not hear of it */
     forget(visitor);
 }
 
