@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+enum { TURN_END_ROUNDS = 4 /* of writing what the kernel takes at once, before all sockets are looked at again */ };
+
 struct doomed {
     void (*destroy)(void *object);
     void *object;
@@ -58,19 +60,26 @@ static void wake_turn_end(void *owner)
         event_active(loop->turn_end, EV_TIMEOUT, 0);
 }
 
+static bool has_more(const struct loop *loop)
+{
+    return !TAILQ_EMPTY(&loop->tasks) || !write_queue_is_empty(&loop->writes);
+}
+
 static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct loop *loop = arg;
     loop->turn_is_ending = true;
-    write_queue_run(&loop->writes); /* requests to local services, whose credit goes out with the tasks */
-    run_tasks(loop);
-    write_queue_run(&loop->writes);
+    for (int rounds = 0; rounds < TURN_END_ROUNDS && has_more(loop); rounds++) {
+        write_queue_run(&loop->writes); /* requests to local services, whose credit goes out with the tasks */
+        run_tasks(loop);
+        write_queue_run(&loop->writes);
+    }
     reap_all(loop);
     loop->turn_is_ending = false;
     const struct timeval at_once = {0};
-    if (!TAILQ_EMPTY(&loop->tasks) || !write_queue_is_empty(&loop->writes))
+    if (has_more(loop))
         check(evtimer_add(loop->turn_end, &at_once) == 0); /* when all sockets were looked at again */
 }
 

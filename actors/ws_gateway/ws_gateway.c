@@ -40,6 +40,7 @@ enum {
     SHARD_SHIFT = 48,                  /* a connection id names its shard in the bits above */
     FD_RESERVE = 640,                  /* API connections, sockets being refused or lingering, and the process's own */
     FD_PER_SHARD = 48 + LINGERING_MAX, /* what each shard beyond the first may need: mailboxes, its loop */
+    TURN_END_ROUNDS = 4,               /* of writing what the kernel takes at once, before all sockets are looked at */
     GOODBYE_MS = 1500,                 /* at $TERM: what close frames and last answers get to leave */
 };
 
@@ -109,9 +110,9 @@ static bool has_goodbyes(const struct gateway *gateway)
     return zhashx_size(gateway->drivers) > 0 || gateway->lingering_count > 0;
 }
 
-static bool has_more_to_end(const struct gateway *gateway)
+static bool has_more_to_send(const struct gateway *gateway)
 {
-    return !TAILQ_EMPTY(&gateway->unflushed) || !write_queue_is_empty(&gateway->writes) || gateway->grave_count > 0;
+    return !TAILQ_EMPTY(&gateway->unflushed) || !write_queue_is_empty(&gateway->writes);
 }
 
 /* What turns up while a turn ends waits until all sockets were looked at again: nobody is starved. */
@@ -121,12 +122,14 @@ static void on_turn_end(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct gateway *gateway = arg;
     gateway->turn_is_ending = true;
-    write_queue_run(&gateway->writes); /* visitors' answers: what has been taken gives credit back and ends streams */
-    flush_drivers(gateway);
-    write_queue_run(&gateway->writes); /* of which the drivers hear at once */
+    for (int rounds = 0; rounds < TURN_END_ROUNDS && has_more_to_send(gateway); rounds++) {
+        write_queue_run(&gateway->writes); /* visitors' answers: what has been taken gives credit back, ends streams */
+        flush_drivers(gateway);
+        write_queue_run(&gateway->writes); /* of which the drivers hear at once */
+    }
     empty_graves(gateway);
     gateway->turn_is_ending = false;
-    if (has_more_to_end(gateway))
+    if (has_more_to_send(gateway) || gateway->grave_count > 0)
         event_add(gateway->turn_end, &(struct timeval){0});
     if (gateway->terminating && !has_goodbyes(gateway))
         event_base_loopbreak(gateway->loop);
