@@ -44,8 +44,8 @@ _hoody_tunnel()
         *:close:-*) words='--json --grace --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:close:*) return 0 ;;
         *:health:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
-        *:metrics:*) words='--timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
-        *:top:*) words='--interval --count --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:metrics:*) words='--json --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
+        *:top:*) words='--json --interval --count --timeout --url --proxy --token-file --cacert --insecure --help --version' ;;
         *:help:-*) words='--help --version' ;;
         *:help:*) words='expose pull up list sessions bindings close health metrics top help' ;;
         esac

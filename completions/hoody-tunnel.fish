@@ -28,6 +28,8 @@ complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose pull up' -l log-
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose up' -l inspect -d 'show the requests on a page'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from expose up' -l inspect-show-secrets -d 'do not hide tokens, cookies and the like on that page'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from list sessions bindings close health' -l json -d 'print the API\'s JSON as it came, instead of text'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from metrics' -l json -d 'print each sample as a line of JSON'
+complete -c hoody-tunnel -n '__fish_seen_subcommand_from top' -l json -d 'print each look as a line of JSON'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from close' -l grace -x -d 'let running streams go on, 0 to 5s'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from top' -l interval -x -d 'how long to wait between two looks'
 complete -c hoody-tunnel -n '__fish_seen_subcommand_from top' -l count -x -d 'look so often, block by block; 0: until Ctrl-C'

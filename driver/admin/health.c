@@ -2,6 +2,7 @@
 #include "admin/operator_commands.h"
 
 #include "admin/api_reader.h"
+#include "admin/metrics_text.h"
 #include "terminal/quantity.h"
 #include "terminal/shown_text.h"
 
@@ -62,6 +63,11 @@ bool operator_metrics(const struct operator_call *call, struct ask_failure *ret_
     struct api_answer answer;
     if (!ask_metrics(call->client, &answer, ret_failure))
         return false;
-    fwrite(answer.body, 1, answer.length, stdout);
+    if (!call->options->json_samples)
+        fwrite(answer.body, 1, answer.length, stdout);
+    else if (!metrics_text_print_json(span_of(answer.body, answer.length), stdout)) {
+        ask_fail(ret_failure, EXIT_FAILED, "the answer to /metrics is not understood: a sample's labels are broken");
+        return false;
+    }
     return true;
 }

@@ -1,45 +1,19 @@
 #include "admin/rates.h"
 
+#include "admin/metrics_text.h"
+
 #include <math.h>
-#include <stdlib.h>
-
-enum { VALUE_BYTES_MAX = 64 };
-
-/* The value of a sample `line` of that family whose labels hold `label`. */
-static bool read_sample(struct span line, const char *family, const char *label, double *ret_value)
-{
-    char value[VALUE_BYTES_MAX], *end = NULL;
-    size_t name = strlen(family);
-    if (line.length <= name || memcmp(line.data, family, name) != 0)
-        return false;
-    struct span labels = span_of("", 0), rest = span_of(line.data + name, line.length - name);
-    if (*rest.data == '{') {
-        const uint8_t *close = memrchr(rest.data, '}', rest.length);
-        if (close == NULL)
-            return false;
-        labels = span_of(rest.data + 1, (size_t)(close - rest.data) - 1);
-        rest = span_of(close + 1, (size_t)(rest.data + rest.length - close) - 1);
-    }
-    if (rest.length < 2 || rest.length >= sizeof value || *rest.data != ' ')
-        return false; /* another family, whose name begins like this one's */
-    if (*label != '\0' && memmem(labels.data, labels.length, label, strlen(label)) == NULL)
-        return false;
-    memcpy(value, rest.data, rest.length);
-    value[rest.length] = '\0';
-    *ret_value = strtod(value, &end);
-    return end != value && (*end == '\0' || *end == ' '); /* a time may follow */
-}
 
 double metrics_sum(struct span text, const char *family, const char *label)
 {
-    double sum = NAN, value = 0;
-    while (text.length > 0) {
-        const uint8_t *end = memchr(text.data, '\n', text.length);
-        size_t length = end != NULL ? (size_t)(end - text.data) : text.length;
-        if (read_sample(span_of(text.data, length), family, label, &value))
-            sum = isnan(sum) ? value : sum + value;
-        length += end != NULL;
-        text = span_of(text.data + length, text.length - length);
+    double sum = NAN;
+    struct metrics_sample sample;
+    while (metrics_text_next(&text, &sample)) {
+        bool is_meant =
+            span_equals(sample.name, family) &&
+            (*label == '\0' || memmem(sample.labels.data, sample.labels.length, label, strlen(label)) != NULL);
+        if (is_meant)
+            sum = isnan(sum) ? sample.value : sum + sample.value;
     }
     return sum;
 }

@@ -1,10 +1,11 @@
 /* top: looks again and again, and shows what it sees: drawn in place on a terminal, as one block after the other
- * elsewhere. Signals and keys are read where it waits, never in a handler. */
+ * elsewhere, or as a line of JSON each. Signals and keys are read where it waits, never in a handler. */
 #include "admin/operator_commands.h"
 
 #include "admin/api_reader.h"
 #include "admin/api_tables.h"
 #include "admin/rates.h"
+#include "admin/top_json.h"
 #include "check.h"
 #include "terminal/quantity.h"
 #include "terminal/terminal.h"
@@ -222,7 +223,10 @@ static bool show(struct top *top)
     if (top->tunnels == NULL)
         return true; /* suspended in the first look */
     if (!top->is_live) {
-        print_block(top, size, stdout);
+        if (top->call->options->json_looks)
+            top_json_print(time(NULL), top->tunnels, top->bindings, &top->look, &top->rates, stdout);
+        else
+            print_block(top, size, stdout);
         return fflush(stdout) == 0;
     }
     char *text = compose(top, size);
@@ -313,7 +317,11 @@ static int watch(const int *signals, size_t count)
 static void top_init(struct top *ret_top, const struct operator_call *call)
 {
     static const int ENDS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}, RESIZES[] = {SIGWINCH};
-    *ret_top = (struct top){.call = call, .is_live = call->options->count == 0 && terminal_has_screen()};
+    const struct options *options = call->options;
+    *ret_top = (struct top){
+        .call = call,
+        .is_live = options->count == 0 && !options->json_looks && terminal_has_screen(),
+    };
     ret_top->signals = watch(ENDS, ret_top->is_live ? 5 : 4); /* where nothing is drawn, the shell suspends it alone */
     ret_top->resizes = watch(RESIZES, 1);
     ret_top->client = api_client_new(call->access, call->options, ret_top->signals);
@@ -343,7 +351,7 @@ static bool take_turn(struct top *top, struct ask_failure *ret_failure)
         *ret_failure = top->trouble;
         return false;
     }
-    if (!is_first && !top->is_live)
+    if (!is_first && !top->is_live && !top->call->options->json_looks)
         fputc('\n', stdout);
     if (show(top))
         return true;

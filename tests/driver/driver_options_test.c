@@ -222,8 +222,7 @@ static void what_operators_may_not_say_is_told(void **state)
     (void)state;
     error_is("list all", "one argument too many: 'all'");
     error_is("close", "SESSION is missing");
-    error_is("metrics --json",
-             "'--json' is no flag of metrics, but of expose, pull, up, list, sessions, bindings, close, health");
+    error_is("metrics --interval 1s", "'--interval' is no flag of metrics, but of top");
     error_is("list --grace 1s", "'--grace' is no flag of list, but of close");
     error_is("close x --grace 5001ms", "--grace must be a time from 0 to 5s, such as 500ms, not '5001ms'");
     error_is("close x --grace 6", "--grace must be a time from 0 to 5s, such as 500ms, not '6'");
@@ -365,8 +364,9 @@ static void help_may_be_asked_for_as_a_command_or_whole(void **state)
     assert_int_equal(options.argument_count, 2);
     error_is("help clsoe", "unknown command 'clsoe': did you mean close?");
     error_is("help close up", "one argument too many: 'up'");
-    error_is("help --json",
-             "'--json' is no flag of help, but of expose, pull, up, list, sessions, bindings, close, health");
+    error_is(
+        "help --json",
+        "'--json' is no flag of help, but of expose, pull, up, list, sessions, bindings, close, health, metrics, top");
 }
 
 static void wrong_usage_is_told_in_one_line(void **state)

@@ -201,7 +201,9 @@ def wrong_usage_is_2():
 
 def a_full_disk_is_a_failure():
     with Daemon() as daemon, RawDriver(daemon), open("/dev/full", "wb") as full:
-        for command, arguments in {**COMMANDS, "close": [daemon.get_json("/sessions")["sessions"][0]["sessionId"]]}.items():
+        commands = {**COMMANDS, "close": [daemon.get_json("/sessions")["sessions"][0]["sessionId"]]}
+        as_json = [("list", ["--json"]), ("metrics", ["--json"]), ("top", ["--json", "--count", "1"])]
+        for command, arguments in (*commands.items(), *as_json):
             done = subprocess.run(
                 [os.path.join(BIN, "hoody-tunnel"), command, *arguments, "--url", f"ws://127.0.0.1:{daemon.port}"],
                 stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,

@@ -3,6 +3,7 @@ programs."""
 
 import contextlib
 import json
+import re
 import tempfile
 
 from certificates import a_certificate
@@ -166,6 +167,33 @@ def metrics_are_prometheus_text():
         assert "# TYPE hoody_tunnel_sessions_active gauge\nhoody_tunnel_sessions_active 0\n" in text, text[:500]
 
 
+def metrics_are_lines_of_json_for_programs():
+    with a_busy_daemon() as (daemon, _, _, _, _):
+        samples = [json.loads(line) for line in operate(daemon, "metrics", "--json")[0].splitlines()]
+        assert all(list(sample) == ["name", "labels", "value"] for sample in samples), samples
+        known = {(sample["name"], *sorted(sample["labels"].items())): sample["value"] for sample in samples}
+        assert len(known) == len(samples) > 50, len(samples)
+        told = re.findall(r'^([a-z_]+)(?:\{(.*)\})? ([-+.\deE]+)$', operate(daemon, "metrics")[0], re.MULTILINE)
+        assert len(told) == len(samples), (len(told), len(samples))
+        for name, labels, value in told:
+            key = (name, *sorted(re.findall(r'(\w+)="([^"]*)"', labels)))
+            is_steady = not name.startswith("process_") and "seconds" not in name and "messages" not in name and "bytes" not in name
+            assert key in known and (not is_steady or "answers" in name or known[key] == float(value)), (key, value, known.get(key))
+
+
+def top_prints_lines_of_json_for_programs():
+    with a_busy_daemon() as (daemon, live, _, parked, parked_port):
+        port = live.bind()["containerPort"]
+        looks = [json.loads(line) for line in operate(daemon, "top", "--json", "--count", "3", "--interval", "50ms")[0].splitlines()]
+        assert len(looks) == 3, looks
+        for look in looks:
+            assert list(look) == ["ts", "tunnels", "bindings", "rates", "bufferedBytes", "memoryBytes"], look
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", look["ts"]) and look["memoryBytes"] > 1 << 20, look
+            assert look["tunnels"] == daemon.get_json("/tunnels") and look["bindings"] == daemon.get_json("/bindings"), look
+            assert {(row["port"], row.get("parked")) for row in look["bindings"]["bindings"]} == {(port, None), (parked_port, True)}, parked
+        assert set(looks[0]["rates"].values()) == {None} and looks[1]["rates"]["requests"] == 0 <= looks[1]["rates"]["cpu"], looks
+
+
 def top_prints_blocks_when_it_is_no_terminal():
     with a_busy_daemon() as (daemon, live, _, parked, parked_port):
         port = live.bind()["containerPort"]
@@ -250,6 +278,8 @@ run(
     running_streams_get_the_grace,
     health_is_one_line,
     metrics_are_prometheus_text,
+    metrics_are_lines_of_json_for_programs,
+    top_prints_lines_of_json_for_programs,
     top_prints_blocks_when_it_is_no_terminal,
     any_url_of_the_daemon_will_do,
     a_certificate_must_be_trusted,

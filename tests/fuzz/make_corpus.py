@@ -474,11 +474,21 @@ def inspect():
     }
 
 
+def metrics_text():
+    return {
+        "counters": b'# HELP a_total What\n# TYPE a_total counter\na_total{way="in",mode="x"} 12\na_total{way="out"} 0.5 1700000000\n',
+        "histogram": b'b_bucket{le="0.1"} 1\nb_bucket{le="+Inf"} 3\nb_sum 1e-3\nb_count 3\nnone NaN',
+        "escapes": b'a{b="x\\"y\\\\z\\nw, }={",c=""} 1\n',
+        "broken": b'a{b} 1\na{b="x"c} 1\na\n{b="c"} 1\n',
+        "ours": b'hoody_tunnel_stream_bytes_total{direction="to_visitor",mode="expose"} 7\nprocess_start_time_seconds 1e9\n',
+    }
+
+
 TARGETS = [
     websocket_reader, tunnel_message, http_requests, http_answers, http_chunks, http_answer, answer_path,
     http_forward,
     http_forward_write, payloads, stream_payloads, stream_head_pull, message_unpack, browser_guard, cidr, daemon_options, driver_options,
-    driver_config, driver_target, driver_handshake, api_route, public_url, gateway_session, inspect,
+    driver_config, driver_target, driver_handshake, api_route, public_url, gateway_session, inspect, metrics_text,
 ]
 
 
