@@ -269,7 +269,7 @@ class Soak:
         if len(self.watch.answers_s) > 1:
             print(f"soak: the API answered {len(self.watch.answers_s)} times, median {statistics.median(self.watch.answers_s) * 1e3:.0f} ms, "
                   f"at most {max(self.watch.answers_s) * 1e3:.0f} ms; event-loop lag at most {max(self.watch.lags_s, default=0) * 1e3:.0f} ms")
-        print(f"soak: {self.watch.starved} more times the daemon got no processor for {truths.STARVED_S * 1e3:.0f} ms and was not judged; "
+        print(f"soak: {self.watch.excused} times it was excused, as it had got no processor for {truths.STARVED_S * 1e3:.0f} ms; "
               f"this test itself stood still for {self.stall_max_s * 1e3:.0f} ms at most")
         by_life = collections.defaultdict(list)
         for _, life, memory, descriptors in self.quiet:
