@@ -301,8 +301,11 @@ static bool begin_inspection(struct tunnel_set *set)
         return true;
     set->inspect = inspect_new(set->loop, &options->inspect.where, options->inspect_show_secrets);
     if (set->inspect == NULL) {
-        char why[TUNNEL_WHY_BYTES];
-        snprintf(why, sizeof why, "the inspection page cannot be served: %s", strerror(errno));
+        char why[TUNNEL_WHY_BYTES], place[HOST_PORT_BYTES];
+        const char *error = strerror(errno);
+        host_port_format(&options->inspect.where, place);
+        snprintf(why, sizeof why, "the inspection page can't be served at %s: %s; --inspect=ADDR takes another place",
+                 place, error);
         report_ended(set->report, why, EXIT_FAILED);
         return false;
     }

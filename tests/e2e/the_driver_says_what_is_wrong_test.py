@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 import harness
@@ -63,6 +64,17 @@ def a_daemon_that_is_not_there_is_3():
         port = free_port()
         status, out, err = run_driver("expose", str(origin.port), "--url", f"ws://127.0.0.1:{port}")
         assert status == 3 and out == "" and str(port) in err, (status, out, err)
+
+
+def a_page_that_finds_no_place_is_1():
+    """It takes the next port where one is taken, but there is none after the last."""
+    host = f"127.9.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"  # nobody else's
+    place = f"{host}:65535"
+    with http_origin(hello) as origin, Daemon() as daemon, socket.create_server((host, 65535)):
+        url = ("--url", f"ws://127.0.0.1:{daemon.port}")
+        status, out, err = run_driver("expose", str(origin.port), f"--inspect={place}", *url)
+        assert (status, out) == (1, "") and len(err.splitlines()) == 1, (status, out, err)
+        assert f"can't be served at {place}: Address already in use; --inspect=ADDR takes another place" in err, err
 
 
 def a_target_that_is_down_is_1():
@@ -132,6 +144,7 @@ harness.run(
     wrong_usage_is_2_with_a_hint,
     help_and_version_go_to_standard_output,
     a_daemon_that_is_not_there_is_3,
+    a_page_that_finds_no_place_is_1,
     a_target_that_is_down_is_1,
     a_refused_bind_is_1_and_says_why,
     the_port_is_told_in_one_line_and_given_back_at_the_end,
