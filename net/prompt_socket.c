@@ -7,12 +7,15 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 enum {
     READ_BYTES = 4096, /* as libevent does: bulk_read goes on behind that many */
     WRITE_EXTENTS = 16,
+    TLS_RECORD = 16384, /* bytes at most */
 };
 
 void write_queue_init(struct write_queue *queue, void (*wake)(void *owner), void *owner)
@@ -215,12 +218,31 @@ bool prompt_socket_read(struct prompt_socket *prompt, bool reads)
 void prompt_socket_wait(struct prompt_socket *prompt, unsigned seconds)
 {
     const struct timeval wait = {.tv_sec = seconds};
-    if (!prompt->reads)
+    if (!prompt->reads || prompt->is_tls)
         return;
     if (seconds > 0)
         check(event_add(&prompt->readable, &wait) == 0);
     else
         event_remove_timer(&prompt->readable);
+}
+
+/* ---- TLS ---- */
+
+static void cork(struct prompt_socket *prompt, bool corks)
+{
+    const int value = corks;
+    if (prompt->is_corked == corks)
+        return;
+    (void)setsockopt(bufferevent_getfd(prompt->socket), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+    prompt->is_corked = corks;
+}
+
+/* OpenSSL has a write for each record. Of several the kernel shall make full packets all the same, and wake the peer
+ * for those: it does while the socket is corked, and keeps the rest for no longer than 200 ms (tcp(7)). */
+static void on_tls_output_change(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    (void)info;
+    cork(arg, evbuffer_get_length(output) > TLS_RECORD);
 }
 
 /* ---- birth and death ---- */
@@ -230,16 +252,14 @@ bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue
 {
     *prompt = (struct prompt_socket){.queue = queue, .on_taken = on_taken};
     bufferevent_disable(socket, EV_READ);
-    if (bufferevent_openssl_get_ssl(socket)) {
-        prompt->socket = socket;
-        prompt->is_tls = true;
-        return true;
-    }
     struct evbuffer *output = bufferevent_get_output(socket);
-    prompt->watch = evbuffer_add_cb(output, on_output_change, prompt);
+    prompt->is_tls = bufferevent_openssl_get_ssl(socket);
+    prompt->watch = evbuffer_add_cb(output, prompt->is_tls ? on_tls_output_change : on_output_change, prompt);
     if (!prompt->watch)
         return false;
     prompt->socket = socket;
+    if (prompt->is_tls)
+        return true;
     check(event_assign(&prompt->readable, bufferevent_get_base(socket), bufferevent_getfd(socket), EV_READ | EV_PERSIST,
                        on_readable, prompt) == 0);
     if (evbuffer_get_length(output) == 0)
@@ -252,6 +272,7 @@ void prompt_socket_stop_writing(struct prompt_socket *prompt)
     if (prompt->watch)
         evbuffer_remove_cb_entry(bufferevent_get_output(prompt->socket), prompt->watch);
     prompt->watch = NULL;
+    cork(prompt, false);
     leave_queue(prompt);
 }
 

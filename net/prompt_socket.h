@@ -4,8 +4,8 @@
  * epoll_ctl and one more turn for whatever is sent. What a prompt socket's output has been given in a turn is written
  * when the turn ends, in one go; only what the kernel does not take is left to libevent. Reading: libevent asks with
  * FIONREAD before it reads its 4,096 bytes at most; here they are just read (bulk_read.h takes what is behind them).
- * Callbacks, watermarks and buffers are the bufferevent's, and are used as libevent does. Of TLS all is left to
- * libevent; what reads and what does not is said here all the same. */
+ * Callbacks, watermarks and buffers are the bufferevent's, and are used as libevent does. TLS is read and written by
+ * libevent; what reads and what does not is said here all the same, and the records of one turn leave together. */
 #ifndef HOODY_NET_PROMPT_SOCKET_H
 #define HOODY_NET_PROMPT_SOCKET_H
 
@@ -39,6 +39,7 @@ struct prompt_socket {
     struct event readable;
     bool is_tls;
     bool reads;
+    bool is_corked;                  /* TLS: more than a record is on its way to OpenSSL */
     bool has_written;                /* in this turn, though nobody was told yet */
     struct prompt_sockets *waits_in; /* one of the queue's; NULL: nothing is due */
     TAILQ_ENTRY(prompt_socket) link;
