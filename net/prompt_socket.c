@@ -1,5 +1,6 @@
 #include "prompt_socket.h"
 
+#include "bulk_read.h"
 #include "check.h"
 
 #include <errno.h>
@@ -168,17 +169,35 @@ static void tell_end(struct prompt_socket *prompt, int what, int error)
         on_event(prompt->socket, (short)(what | BEV_EVENT_READING), owner);
 }
 
-static void take_input(struct prompt_socket *prompt, const uint8_t *bytes, size_t length)
+static void tell_read(struct prompt_socket *prompt)
 {
     bufferevent_data_cb on_read = NULL;
     void *owner = NULL;
-    struct evbuffer *input = bufferevent_get_input(prompt->socket);
     bufferevent_getcb(prompt->socket, &on_read, NULL, NULL, &owner);
+    if (on_read)
+        on_read(prompt->socket, owner);
+}
+
+static void take_input(struct prompt_socket *prompt, const uint8_t *bytes, size_t length)
+{
+    struct evbuffer *input = bufferevent_get_input(prompt->socket);
     (void)evbuffer_unfreeze(input, 0); /* bufferevents keep others from adding to it */
     check(evbuffer_add(input, bytes, length) == 0);
     (void)evbuffer_freeze(input, 0);
-    if (on_read)
-        on_read(prompt->socket, owner);
+    tell_read(prompt);
+}
+
+/* true: there is much again, and bulk_read_on has had its chance. Should nobody have taken it, next time is as ever. */
+static bool leave_to_bulk_read(struct prompt_socket *prompt, evutil_socket_t fd)
+{
+    size_t waiting = prompt->reads_bulk ? bulk_read_waiting(fd) : 0;
+    prompt->reads_bulk = false;
+    if (waiting < READ_BYTES)
+        return false;
+    prompt->waiting = waiting;
+    tell_read(prompt);
+    prompt->waiting = 0;
+    return true;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -189,6 +208,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         tell_end(prompt, BEV_EVENT_TIMEOUT, 0);
         return;
     }
+    if (leave_to_bulk_read(prompt, fd))
+        return;
     ssize_t length = recv(fd, bytes, sizeof bytes, 0);
     if (length > 0)
         take_input(prompt, bytes, (size_t)length);

@@ -39,6 +39,8 @@ struct prompt_socket {
     struct event readable;
     bool is_tls;
     bool reads;
+    bool reads_bulk;                 /* bulk_read_on read much last time */
+    size_t waiting;                  /* bytes that it is to read now; 0: not known, and the first ones have been read */
     bool is_corked;                  /* TLS: more than a record is on its way to OpenSSL */
     bool has_written;                /* in this turn, though nobody was told yet */
     struct prompt_sockets *waits_in; /* one of the queue's; NULL: nothing is due */

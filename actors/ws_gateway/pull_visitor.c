@@ -179,8 +179,10 @@ static void read_on(struct pull_visitor *visitor)
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {
-    bulk_read(socket, VISITOR_READ_MAX);
-    read_on(arg);
+    (void)socket;
+    struct pull_visitor *visitor = arg;
+    bulk_read_on(&visitor->prompt, VISITOR_READ_MAX);
+    read_on(visitor);
 }
 
 static void on_writable(struct bufferevent *socket, void *arg)

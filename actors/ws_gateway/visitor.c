@@ -275,8 +275,10 @@ void visitor_settle(struct visitor *visitor)
 
 static void on_readable(struct bufferevent *socket, void *arg)
 {
-    bulk_read(socket, VISITOR_READ_MAX);
-    visitor_read(arg);
+    (void)socket;
+    struct visitor *visitor = arg;
+    bulk_read_on(&visitor->prompt, VISITOR_READ_MAX);
+    visitor_read(visitor);
 }
 
 static void on_writable(struct bufferevent *socket, void *arg)

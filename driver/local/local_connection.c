@@ -40,8 +40,10 @@ static void report(struct local_connection *connection, bool has_news)
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
-    bulk_read(bev, READ_CHUNK);
-    report(arg, true);
+    (void)bev;
+    struct local_connection *connection = arg;
+    bulk_read_on(&connection->prompt, READ_CHUNK);
+    report(connection, true);
 }
 
 static void on_resume_timer(evutil_socket_t fd, short what, void *arg)

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "prompt_socket.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -172,6 +174,146 @@ static void an_end_behind_bytes_is_told(void **state)
     peer_done(&peer);
 }
 
+/* ---- prompt sockets ---- */
+
+struct prompt_peer {
+    struct event_base *loop;
+    struct write_queue writes;
+    struct bufferevent *socket;
+    struct prompt_socket prompt;
+    int fd;        /* its other end */
+    size_t extent; /* of the last read, the first piece */
+    size_t received;
+    unsigned reads;
+    short ended;
+};
+
+static void on_wake(void *owner)
+{
+    (void)owner;
+}
+
+static void take(struct prompt_peer *peer)
+{
+    struct evbuffer *in = bufferevent_get_input(peer->socket);
+    peer->reads++;
+    peer->extent = evbuffer_get_contiguous_space(in);
+    peer->received += evbuffer_get_length(in);
+    evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void on_prompt_read(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    struct prompt_peer *peer = arg;
+    bulk_read_on(&peer->prompt, MOST);
+    take(peer);
+}
+
+static void on_idle_read(struct bufferevent *socket, void *arg)
+{
+    (void)socket;
+    take(arg);
+}
+
+static void on_prompt_event(struct bufferevent *socket, short what, void *arg)
+{
+    (void)socket;
+    struct prompt_peer *peer = arg;
+    peer->ended = what;
+}
+
+static void prompt_init(struct prompt_peer *peer)
+{
+    int fds[2];
+    pair_of_sockets(fds);
+    *peer = (struct prompt_peer){.loop = event_base_new(), .fd = fds[0]};
+    write_queue_init(&peer->writes, on_wake, peer);
+    peer->socket = bufferevent_socket_new(peer->loop, fds[1], BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(peer->socket, on_prompt_read, NULL, on_prompt_event, peer);
+    assert_true(prompt_socket_begin(&peer->prompt, &peer->writes, peer->socket, NULL));
+    assert_true(prompt_socket_read(&peer->prompt, true));
+}
+
+static void prompt_done(struct prompt_peer *peer)
+{
+    prompt_socket_end(&peer->prompt);
+    bufferevent_free(peer->socket);
+    event_base_free(peer->loop);
+    if (peer->fd >= 0)
+        close(peer->fd);
+}
+
+static void say(struct prompt_peer *peer, size_t length)
+{
+    uint8_t *bytes = make_pattern(length);
+    assert_int_equal(write(peer->fd, bytes, length), length);
+    free(bytes);
+    event_base_loop(peer->loop, EVLOOP_ONCE);
+}
+
+static void whoever_had_much_gets_it_in_one_piece(void **state)
+{
+    (void)state;
+    struct prompt_peer peer;
+    prompt_init(&peer);
+    say(&peer, 40000);
+    assert_int_equal(peer.received, 40000);
+    assert_true(peer.extent < 40000);
+    say(&peer, 40000);
+    assert_int_equal(peer.received, 80000);
+    assert_int_equal(peer.extent, 40000);
+    assert_int_equal(peer.reads, 2);
+    say(&peer, 10);
+    say(&peer, 10);
+    assert_int_equal(peer.received, 80020);
+    assert_int_equal(peer.reads, 4);
+    prompt_done(&peer);
+}
+
+static void no_more_is_taken_in_one_piece_than_asked_for(void **state)
+{
+    (void)state;
+    struct prompt_peer peer;
+    prompt_init(&peer);
+    say(&peer, 300000);
+    for (size_t before = 0; peer.received < 300000; before = peer.received) {
+        event_base_loop(peer.loop, EVLOOP_ONCE);
+        assert_in_range(peer.received - before, 1, 2 * MOST);
+    }
+    assert_in_range(peer.reads, 5, 8);
+    prompt_done(&peer);
+}
+
+static void an_end_behind_much_is_told(void **state)
+{
+    (void)state;
+    struct prompt_peer peer;
+    prompt_init(&peer);
+    say(&peer, 40000);
+    close(peer.fd);
+    peer.fd = -1;
+    event_base_loop(peer.loop, EVLOOP_ONCE);
+    assert_int_equal(peer.received, 40000);
+    assert_true((peer.ended & BEV_EVENT_EOF) != 0);
+    prompt_done(&peer);
+}
+
+/* As one that lingers. */
+static void who_reads_in_bulk_no_more_gets_it_all_the_same(void **state)
+{
+    (void)state;
+    struct prompt_peer peer;
+    prompt_init(&peer);
+    say(&peer, 40000);
+    bufferevent_setcb(peer.socket, on_idle_read, NULL, on_prompt_event, &peer);
+    say(&peer, 40000);
+    while (peer.received < 80000)
+        event_base_loop(peer.loop, EVLOOP_ONCE);
+    assert_int_equal(peer.received, 80000);
+    prompt_done(&peer);
+}
+
 /* ---- TLS ---- */
 
 struct tls_peer {
@@ -280,6 +422,10 @@ int main(void)
         cmocka_unit_test(what_waits_is_taken_in_one_go),
         cmocka_unit_test(no_more_is_taken_than_asked_for),
         cmocka_unit_test(an_end_behind_bytes_is_told),
+        cmocka_unit_test(whoever_had_much_gets_it_in_one_piece),
+        cmocka_unit_test(no_more_is_taken_in_one_piece_than_asked_for),
+        cmocka_unit_test(an_end_behind_much_is_told),
+        cmocka_unit_test(who_reads_in_bulk_no_more_gets_it_all_the_same),
         cmocka_unit_test(many_records_are_taken_in_one_go),
         cmocka_unit_test(a_spoilt_record_behind_good_ones_is_told),
     };
