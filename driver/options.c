@@ -131,13 +131,14 @@ static void complain_of_command(const char *word, char ret_error[USAGE_ERROR_BYT
 
 /* ---- the arguments, one after the other ---- */
 
-/* An address with its port, which can't be a TARGET any more. */
+/* An address with its port, which can't be a TARGET any more. Nor is "all addresses" one, but no good place either. */
 static bool is_place(const char *word, const struct options *options)
 {
     struct host_port where;
     const char *why = NULL;
+    bool is_of_all = strncmp(word, "0.0.0.0:", 8) == 0 || strncmp(word, "[::]:", 5) == 0 || strncmp(word, "*:", 2) == 0;
     return options->argument_count > 0 && *word != ':' && strchr(word, ':') != NULL &&
-           loopback_parse(word, 0, &where, &why);
+           (is_of_all || loopback_parse(word, 0, &where, &why));
 }
 
 /* `text` is argv[*p_index], which begins with "--"; its value may be the next argument. */

@@ -94,6 +94,9 @@ static void explain(const struct api_client *client, CURLcode code, struct api_a
         fail(answer, API_UNREACHABLE, "can't reach the daemon at %s: %s", where, detail);
     else if (code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR)
         fail(answer, API_FAILED, "the answer of %s is cut short: %s", where, detail);
+    else if (code == CURLE_SSL_CONNECT_ERROR && strstr(detail, "wrong version number") != NULL)
+        fail(answer, API_UNREACHABLE,
+             "can't reach the daemon at %s: it does not speak TLS: is it ws:// rather than wss://?", where);
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
         fail(answer, API_FAILED, "the certificate of %s is not trusted: %s (see --cacert)", where, detail);
     else

@@ -5,6 +5,7 @@
 #include "target.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct tls_client {
     SSL_CTX *context;
@@ -37,6 +39,10 @@ static bool trust(SSL_CTX *context, const char *ca_file, char ret_why[TLS_CLIENT
         if (SSL_CTX_set_default_verify_paths(context) == 1)
             return true;
         snprintf(ret_why, TLS_CLIENT_WHY_BYTES, "this system's certificates can't be read: %s", last_error());
+        return false;
+    }
+    if (access(ca_file, R_OK) != 0) {
+        snprintf(ret_why, TLS_CLIENT_WHY_BYTES, "%.160s can't be read: %s", ca_file, strerror(errno));
         return false;
     }
     if (SSL_CTX_load_verify_file(context, ca_file) == 1)

@@ -5,12 +5,15 @@
 #include "recorder.h"
 
 #include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 struct inspect {
     struct inspect_api api;
     struct inspect_feed *feed;
     struct inspect_server *server;
     struct recorder *recorder;
+    struct host_port listening;
     char url[INSPECT_URL_BYTES];
 };
 
@@ -24,7 +27,6 @@ static void on_store_changed(void *owner)
 struct inspect *inspect_new(struct loop *loop, const struct host_port *where, bool shows_secrets)
 {
     struct inspect *inspect = calloc(1, sizeof *inspect);
-    struct host_port listening;
     char authority[HOST_PORT_BYTES];
     check(inspect != NULL);
     inspect->api.store = inspect_store_new(on_store_changed, inspect);
@@ -32,15 +34,15 @@ struct inspect *inspect_new(struct loop *loop, const struct host_port *where, bo
     inspect->api.replayer = replayer_new(loop, inspect->api.store);
     inspect->feed = inspect_feed_new(loop, &inspect->api.view);
     inspect->recorder = recorder_new(inspect->api.store);
-    inspect->server = inspect_server_new(loop, where, &inspect->api, inspect->feed, &listening);
+    inspect->server = inspect_server_new(loop, where, &inspect->api, inspect->feed, &inspect->listening);
     if (inspect->server == NULL) {
         int error = errno;
         inspect_destroy(&inspect);
         errno = error;
         return NULL;
     }
-    inspect_guard_init(&inspect->api.guard, &listening);
-    host_port_format(&listening, authority);
+    inspect_guard_init(&inspect->api.guard, &inspect->listening);
+    host_port_format(&inspect->listening, authority);
     snprintf(inspect->url, sizeof inspect->url, "http://%s", authority);
     return inspect;
 }
@@ -62,6 +64,13 @@ void inspect_destroy(struct inspect **p_inspect)
 const char *inspect_url(const struct inspect *inspect)
 {
     return inspect->url;
+}
+
+bool inspect_is_at(const struct inspect *inspect, const struct host_port *target)
+{
+    bool is_of_all = strcmp(target->host, "0.0.0.0") == 0 || strcmp(target->host, "::") == 0;
+    return target->port == inspect->listening.port &&
+           (is_of_all || strcasecmp(target->host, "localhost") == 0 || host_is_loopback(target->host));
 }
 
 void inspect_add_tunnel(struct inspect *inspect, size_t tunnel, const char *name, struct local_service *service)

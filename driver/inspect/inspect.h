@@ -21,6 +21,9 @@ void inspect_destroy(struct inspect **p_inspect);
 /* "http://127.0.0.1:4040" */
 const char *inspect_url(const struct inspect *inspect);
 
+/* Whether a TARGET is the page itself, which others would see through it: its port, on an address of this machine. */
+bool inspect_is_at(const struct inspect *inspect, const struct host_port *target);
+
 /* Before the first exchange: what to record. `service` must outlive this, `name` is copied. */
 void inspect_add_tunnel(struct inspect *inspect, size_t tunnel, const char *name, struct local_service *service);
 struct exchange_observer inspect_observer(struct inspect *inspect);

@@ -311,6 +311,11 @@ static bool begin_inspection(struct tunnel_set *set)
     }
     for (size_t i = 0; i < set->count; i++) {
         struct tunnel *tunnel = &set->tunnels[i];
+        if (inspect_is_at(set->inspect, &tunnel->target.where)) {
+            report_ended(set->report, "the inspection page is where a TARGET leads: it is not for visitors",
+                         EXIT_FAILED);
+            return false;
+        }
         if (tunnel->wish.service == NULL)
             continue;
         inspect_add_tunnel(set->inspect, tunnel_number(set, tunnel), inspected_name(tunnel), &tunnel->service);

@@ -166,6 +166,10 @@ static void an_inspection_is_wished_with_or_without_an_address(void **state)
              "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not 'x:4040'");
     error_is("expose 3000 --inspect=0",
              "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0'");
+    error_is("expose 1 --inspect 0.0.0.0:4040",
+             "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '0.0.0.0:4040'");
+    error_is("expose 1 --inspect [::]:4040",
+             "--inspect must be a loopback address and port, such as 127.0.0.1:4040, not '[::]:4040'");
     error_is("pull 3000 --inspect", "'--inspect' is no flag of pull, but of expose, up");
 }
 

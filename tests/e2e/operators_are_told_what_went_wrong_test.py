@@ -196,7 +196,10 @@ def wrong_usage_is_2():
             assert out == "" and "Try: --url " in err, err
         for arguments in (["close"], ["list", "more"], ["top", "--count", "x"], ["list", "--token-file", "/does/not/exist"]):
             assert operate(daemon, *arguments, expect=2)[0] == ""
-        assert operate(f"wss://127.0.0.1:{daemon.port}", "health", "--cacert", "/does/not/exist", expect=2)[0] == ""
+        wss = f"wss://127.0.0.1:{daemon.port}"
+        out, err = operate(wss, "health", "--cacert", "/does/not/exist", expect=2)
+        assert out == "" and "--cacert: /does/not/exist can't be read: No such file or directory" in err, err
+        fails(wss, "health", words="it does not speak TLS: is it ws:// rather than wss://?", expect=3)
 
 
 def a_full_disk_is_a_failure():

@@ -77,6 +77,16 @@ def a_page_that_finds_no_place_is_1():
         assert f"can't be served at {place}: Address already in use; --inspect=ADDR takes another place" in err, err
 
 
+def a_page_that_would_be_a_target_is_1():
+    """Whoever visits must not see what it shows, however it is called."""
+    with Daemon() as daemon:
+        page = free_port()
+        for target in (["expose", str(page)], ["expose", f"0.0.0.0:{page}"], ["expose", f"localhost:{page}"], ["expose", str(daemon.port), "--pull", str(page)]):
+            status, out, err = run_driver(*target, f"--inspect=127.0.0.1:{page}", "--url", f"ws://127.0.0.1:{daemon.port}")
+            assert (status, out) == (1, "") and "it is not for visitors" in err, (target, status, out, err)
+            assert not daemon.get_json("/bindings")["bindings"]
+
+
 def a_target_that_is_down_is_1():
     with Daemon() as daemon:
         port = free_port()
@@ -145,6 +155,7 @@ harness.run(
     help_and_version_go_to_standard_output,
     a_daemon_that_is_not_there_is_3,
     a_page_that_finds_no_place_is_1,
+    a_page_that_would_be_a_target_is_1,
     a_target_that_is_down_is_1,
     a_refused_bind_is_1_and_says_why,
     the_port_is_told_in_one_line_and_given_back_at_the_end,
