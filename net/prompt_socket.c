@@ -98,7 +98,7 @@ static void tell_stuck(struct bufferevent *socket)
 }
 
 /* As sendmsg: one piece is cheaper to send as what it is. */
-static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t most)
+static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t most, bool is_last)
 {
     struct evbuffer_iovec extents[WRITE_EXTENTS];
     int count = evbuffer_peek(output, (ev_ssize_t)most, NULL, extents, WRITE_EXTENTS);
@@ -109,10 +109,12 @@ static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t mo
         extents[i].iov_len = extents[i].iov_len < left ? extents[i].iov_len : left;
         left -= extents[i].iov_len;
     }
+    bool is_whole = most - left == evbuffer_get_length(output);
+    int flags = is_last && is_whole ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
     if (count == 1)
-        return send(fd, extents[0].iov_base, extents[0].iov_len, MSG_NOSIGNAL);
+        return send(fd, extents[0].iov_base, extents[0].iov_len, flags);
     const struct msghdr message = {.msg_iov = extents, .msg_iovlen = (size_t)count};
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    return sendmsg(fd, &message, flags);
 }
 
 void prompt_socket_write(struct prompt_socket *prompt)
@@ -123,7 +125,7 @@ void prompt_socket_write(struct prompt_socket *prompt)
     ssize_t written = 0;
     if (evbuffer_get_length(output) > 0)
         written = send_front(bufferevent_getfd(prompt->socket), output,
-                             (size_t)bufferevent_get_max_single_write(prompt->socket));
+                             (size_t)bufferevent_get_max_single_write(prompt->socket), prompt->fin_follows);
     if (written > 0) {
         (void)evbuffer_unfreeze(output, 1); /* bufferevents keep others from draining it */
         check(evbuffer_drain(output, (size_t)written) == 0);

@@ -43,6 +43,7 @@ struct prompt_socket {
     size_t waiting;                  /* bytes that it is to read now; 0: not known, and the first ones have been read */
     bool is_corked;                  /* TLS: more than a record is on its way to OpenSSL */
     bool has_written;                /* in this turn, though nobody was told yet */
+    bool fin_follows;                /* at the write callback, behind all of the output: both leave together */
     struct prompt_sockets *waits_in; /* one of the queue's; NULL: nothing is due */
     TAILQ_ENTRY(prompt_socket) link;
 };

@@ -234,14 +234,17 @@ static void settle_exchange(struct visitor *visitor)
 {
     if (!visitor->answer_ended)
         return;
-    if (visitor->stream && evbuffer_get_length(visitor_output(visitor)) > 0)
+    bool closes = visitor->must_close || !visitor->answer.keeps_alive;
+    if (visitor->stream && evbuffer_get_length(visitor_output(visitor)) > 0) {
+        visitor->prompt.fin_follows = closes;
         return; /* the stream gives credit back as the visitor reads, to the last byte */
+    }
     if (visitor->stream && visitor->stream->eof_sent)
         stream_finish(&visitor->stream);
     else
         stream_reset(&visitor->stream, CODE_NO_ERROR, "the answer is complete");
     visitor_record_end(visitor);
-    if (visitor->must_close || !visitor->answer.keeps_alive)
+    if (closes)
         visitor_close(visitor);
     else
         visitor->phase = visitor->request_ended ? VISITOR_IDLE : VISITOR_DISCARDING;
