@@ -46,7 +46,7 @@ def place(frames):
     symbol, library = frames[0]
     if "kernel" in library or library.startswith("["):
         for name, _ in frames:
-            call = re.match(r"__(?:x64|se|do)_sys_(\w+)|do_(writev|readv|epoll_wait|epoll_ctl)$", name)
+            call = re.match(r"__(?:(?:x64|se|do)_)?sys_(\w+)|do_(writev|readv|epoll_wait|epoll_ctl)$", name)
             if call:
                 return f"system call {call[1] or call[2]}"
         return "kernel: page faults" if any("page_fault" in name for name, _ in frames) else "kernel: other"
