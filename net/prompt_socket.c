@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -160,6 +161,20 @@ void write_queue_run(struct write_queue *queue)
 
 /* ---- reading ---- */
 
+/* libevent's own event of the socket, which it leaves alone while EV_READ is off: one of ours would cost each visitor
+ * 128 bytes more. */
+static struct event *readable_of(const struct prompt_socket *prompt)
+{
+    return &prompt->socket->ev_read;
+}
+
+static void assign_readable(struct prompt_socket *prompt, event_callback_fn callback, void *arg)
+{
+    struct event *readable = readable_of(prompt);
+    check(event_assign(readable, event_get_base(readable), event_get_fd(readable), event_get_events(readable), callback,
+                       arg) == 0);
+}
+
 static void tell_end(struct prompt_socket *prompt, int what, int error)
 {
     bufferevent_event_cb on_event = NULL;
@@ -225,7 +240,7 @@ static bool watch_input(struct prompt_socket *prompt, bool watches)
 {
     if (prompt->is_tls)
         return (watches ? bufferevent_enable : bufferevent_disable)(prompt->socket, EV_READ) == 0;
-    return (watches ? event_add(&prompt->readable, NULL) : event_del(&prompt->readable)) == 0;
+    return (watches ? event_add(readable_of(prompt), NULL) : event_del(readable_of(prompt))) == 0;
 }
 
 bool prompt_socket_read(struct prompt_socket *prompt, bool reads)
@@ -244,9 +259,9 @@ void prompt_socket_wait(struct prompt_socket *prompt, unsigned seconds)
     if (!prompt->reads || prompt->is_tls)
         return;
     if (seconds > 0)
-        check(event_add(&prompt->readable, &wait) == 0);
+        check(event_add(readable_of(prompt), &wait) == 0);
     else
-        event_remove_timer(&prompt->readable);
+        event_remove_timer(readable_of(prompt));
 }
 
 /* ---- TLS ---- */
@@ -283,8 +298,8 @@ bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue
     prompt->socket = socket;
     if (prompt->is_tls)
         return true;
-    check(event_assign(&prompt->readable, bufferevent_get_base(socket), bufferevent_getfd(socket), EV_READ | EV_PERSIST,
-                       on_readable, prompt) == 0);
+    prompt->read_as = event_get_callback(readable_of(prompt));
+    assign_readable(prompt, on_readable, prompt);
     if (evbuffer_get_length(output) == 0)
         bufferevent_disable(socket, EV_WRITE);
     return true;
@@ -292,6 +307,8 @@ bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue
 
 void prompt_socket_stop_writing(struct prompt_socket *prompt)
 {
+    if (!prompt || !prompt->socket)
+        return;
     if (prompt->watch)
         evbuffer_remove_cb_entry(bufferevent_get_output(prompt->socket), prompt->watch);
     prompt->watch = NULL;
@@ -301,9 +318,11 @@ void prompt_socket_stop_writing(struct prompt_socket *prompt)
 
 void prompt_socket_end(struct prompt_socket *prompt)
 {
-    if (!prompt->socket)
+    if (!prompt || !prompt->socket)
         return;
     prompt_socket_stop_writing(prompt);
     (void)prompt_socket_read(prompt, false);
+    if (!prompt->is_tls)
+        assign_readable(prompt, prompt->read_as, prompt->socket);
     prompt->socket = NULL;
 }

@@ -9,7 +9,7 @@
 #ifndef HOODY_NET_PROMPT_SOCKET_H
 #define HOODY_NET_PROMPT_SOCKET_H
 
-#include <event2/event_struct.h>
+#include <event2/event.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -35,8 +35,8 @@ struct prompt_socket {
     struct write_queue *queue;
     struct bufferevent *socket; /* NULL: not begun, or ended */
     struct evbuffer_cb_entry *watch;
-    prompt_taken on_taken; /* NULL: nobody asked */
-    struct event readable;
+    prompt_taken on_taken;     /* NULL: nobody asked */
+    event_callback_fn read_as; /* by libevent, before its event became ours */
     bool is_tls;
     bool reads;
     bool reads_bulk;                 /* bulk_read_on read much last time */
@@ -62,10 +62,10 @@ bool prompt_socket_begin(struct prompt_socket *prompt, struct write_queue *queue
 /* Writes what is due now, as far as the kernel takes it, for whoever is about to judge how much waits. Callbacks come
  * at the turn's end. */
 void prompt_socket_write(struct prompt_socket *prompt);
-/* Nothing more is written by us; reading goes on. */
+/* Nothing more is written by us; reading goes on. Takes NULL. */
 void prompt_socket_stop_writing(struct prompt_socket *prompt);
 /* Before the socket is given away, closed, or must not be used any more; may come twice. Nothing more is read or
- * written by us, nor by libevent unless it is enabled there. */
+ * written by us, nor by libevent unless it is enabled there. Takes NULL. */
 void prompt_socket_end(struct prompt_socket *prompt);
 
 /* Instead of EV_READ, which stays off. An end or an error stops reading before it is told, as does a timeout. false:

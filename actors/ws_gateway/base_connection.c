@@ -70,7 +70,7 @@ static void forget(struct base_connection *connection)
 
 static void close_gracefully(struct base_connection *connection)
 {
-    tcp_socket_linger(connection->gateway, &connection->socket, REFUSAL_LINGER_MS);
+    tcp_socket_linger(connection->gateway, &connection->socket, NULL, REFUSAL_LINGER_MS);
     forget(connection);
 }
 
@@ -107,7 +107,7 @@ static void refuse_connection(struct gateway *gateway, evutil_socket_t fd, uint1
     if (!socket)
         return;
     http_answer_own(request, status, "", text, true, bufferevent_get_output(socket));
-    tcp_socket_linger(gateway, &socket, REFUSAL_LINGER_MS);
+    tcp_socket_linger(gateway, &socket, NULL, REFUSAL_LINGER_MS);
 }
 
 static void on_readable(struct bufferevent *socket, void *arg);

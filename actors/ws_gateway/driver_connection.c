@@ -136,7 +136,7 @@ void driver_connection_begin(struct gateway *gateway, struct bufferevent **p_soc
     if (!connection) {
         log_warn(&gateway->log, "driver-refused", log_peer(peer),
                  log_reason(is_full ? "too many connections without HELLO" : "out of memory"));
-        tcp_socket_linger(gateway, p_socket, GOODBYE_LINGER_MS);
+        tcp_socket_linger(gateway, p_socket, NULL, GOODBYE_LINGER_MS);
         return;
     }
     tcp_socket_tune_driver(connection->socket);
@@ -219,8 +219,7 @@ void driver_connection_drop(struct driver_connection *connection)
 void driver_connection_let_go(struct driver_connection *connection)
 {
     bufferevent_setcb(connection->socket, NULL, NULL, NULL, NULL);
-    prompt_socket_end(&connection->prompt);
-    tcp_socket_linger(connection->gateway, &connection->socket, GOODBYE_LINGER_MS);
+    tcp_socket_linger(connection->gateway, &connection->socket, &connection->prompt, GOODBYE_LINGER_MS);
     driver_connection_forget(connection);
 }
 

@@ -96,9 +96,7 @@ static void abort_visitor(struct pull_visitor *visitor, const char *reason)
 /* What waits is sent, then FIN. */
 static void close_visitor(struct pull_visitor *visitor, const char *reason)
 {
-    prompt_socket_stop_writing(&visitor->prompt);
-    tcp_socket_linger(visitor->gateway, &visitor->socket, LAST_BYTES_LINGER_MS);
-    prompt_socket_end(&visitor->prompt); /* now that another reads: epoll need not hear of it */
+    tcp_socket_linger(visitor->gateway, &visitor->socket, &visitor->prompt, LAST_BYTES_LINGER_MS);
     forget(visitor, reason);
 }
 

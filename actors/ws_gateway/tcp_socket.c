@@ -1,8 +1,10 @@
 #include "tcp_socket.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -121,7 +123,7 @@ bool tcp_socket_is_shaking_hands(struct bufferevent *socket)
 struct lingering {
     struct gateway *gateway;
     struct bufferevent *socket;
-    struct prompt_socket prompt;
+    struct event readable;  /* without TLS */
     struct event *deadline; /* runs from the FIN on */
     uint64_t linger_ms;
     TAILQ_ENTRY(lingering) link;
@@ -141,7 +143,8 @@ static void lingering_done(struct lingering *lingering)
     gateway->lingering_count--;
     allowance_give_back(gateway, LIMIT_LINGERING, 1);
     event_free(lingering->deadline);
-    prompt_socket_end(&lingering->prompt);
+    if (event_initialized(&lingering->readable))
+        event_del(&lingering->readable);
     tcp_socket_close(&lingering->socket);
     gateway_bury(gateway, lingering, bury_lingering);
 }
@@ -183,6 +186,34 @@ static void on_event(struct bufferevent *socket, short what, void *arg)
     lingering_done(lingering); /* the peer's end, an error, or it takes nothing */
 }
 
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct lingering *lingering = arg;
+    uint8_t bytes[4096];
+    ssize_t length = recv(fd, bytes, sizeof bytes, 0);
+    if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    event_del(&lingering->readable);
+    on_event(lingering->socket, length == 0 ? BEV_EVENT_EOF : BEV_EVENT_ERROR, lingering);
+}
+
+/* Beside `prompt`, which ends only then: so epoll hears of no change. When the system does not let us watch the socket:
+ * until the deadline. */
+static void read_to_the_end(struct lingering *lingering, struct prompt_socket *prompt)
+{
+    struct bufferevent *socket = lingering->socket;
+    if (bufferevent_openssl_get_ssl(socket)) {
+        prompt_socket_end(prompt); /* of TLS it is libevent that reads for either */
+        bufferevent_enable(socket, EV_READ);
+        return;
+    }
+    check(event_assign(&lingering->readable, lingering->gateway->loop, bufferevent_getfd(socket), EV_READ | EV_PERSIST,
+                       on_readable, lingering) == 0);
+    (void)event_add(&lingering->readable, NULL);
+    prompt_socket_end(prompt);
+}
+
 /* Before the loop comes around to it there may be too many to linger, as when a thousand are refused in one turn. */
 static void write_at_once(struct bufferevent *socket)
 {
@@ -194,24 +225,23 @@ static void write_at_once(struct bufferevent *socket)
     (void)evbuffer_freeze(out, 1);
 }
 
-void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms)
+void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, struct prompt_socket *prompt,
+                       uint64_t linger_ms)
 {
     struct bufferevent *socket = *p_socket;
     *p_socket = NULL;
+    prompt_socket_stop_writing(prompt);
     write_at_once(socket);
     struct lingering *lingering = calloc(1, sizeof *lingering);
     struct event *deadline = lingering ? evtimer_new(gateway->loop, on_deadline, lingering) : NULL;
-    if (!deadline || !prompt_socket_begin(&lingering->prompt, &gateway->writes, socket, NULL)) {
-        if (deadline)
-            event_free(deadline);
+    if (!deadline) {
         free(lingering);
+        prompt_socket_end(prompt);
         tcp_socket_close(&socket);
         return;
     }
-    lingering->gateway = gateway;
-    lingering->socket = socket;
-    lingering->deadline = deadline;
-    lingering->linger_ms = linger_ms;
+    *lingering = (struct lingering){.gateway = gateway, .socket = socket, .deadline = deadline, .linger_ms = linger_ms};
+    read_to_the_end(lingering, prompt);
     TAILQ_INSERT_TAIL(&gateway->lingering, lingering, link);
     gateway->lingering_count++;
     gateway->allowances[LIMIT_LINGERING].used++;
@@ -222,7 +252,6 @@ void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, u
     bufferevent_set_timeouts(socket, NULL, &stall);
     on_read(socket, lingering);
     bool is_written = evbuffer_get_length(bufferevent_get_output(socket)) == 0;
-    (void)prompt_socket_read(&lingering->prompt, true); /* when the system does not let us: until the deadline */
     if (!is_written)
         bufferevent_enable(socket, EV_WRITE);
     if (is_written)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct gateway;
+struct prompt_socket;
 
 enum {
     SOCKET_READ_MAX = 131072, /* bytes taken off a driver's socket, or put on any, in one go */
@@ -39,8 +40,9 @@ void tcp_socket_close(struct bufferevent **p_socket);
 void tcp_socket_end_output(struct bufferevent *socket);
 
 /* Takes the socket: sends what waits, then FIN, then reads and discards until the peer's end or linger_ms, so that no
- * reset eats the answer. */
-void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, uint64_t linger_ms);
+ * reset eats the answer. `prompt`, which has read and written it, ends; NULL: there is none. */
+void tcp_socket_linger(struct gateway *gateway, struct bufferevent **p_socket, struct prompt_socket *prompt,
+                       uint64_t linger_ms);
 /* Closes the oldest when there are too many. All shards together have LINGERING_MAX; each alone may have as many until
  * shard 0 has said how many it may. */
 void tcp_socket_limit_lingering(struct gateway *gateway);

@@ -58,9 +58,7 @@ void visitor_abort(struct visitor *visitor)
 void visitor_close(struct visitor *visitor)
 {
     stream_reset(&visitor->stream, CODE_CANCEL, "the visitor's connection is closed");
-    prompt_socket_stop_writing(&visitor->prompt);
-    tcp_socket_linger(visitor->gateway, &visitor->socket, REFUSAL_LINGER_MS);
-    prompt_socket_end(&visitor->prompt); /* now that another reads: epoll need not hear of it */
+    tcp_socket_linger(visitor->gateway, &visitor->socket, &visitor->prompt, REFUSAL_LINGER_MS);
     forget(visitor);
 }
 
@@ -94,7 +92,7 @@ static void refuse_connection(const struct binding *binding, evutil_socket_t fd,
     address_print(peer, peer_text);
     visitor_record_unheard(binding, peer_text, 503, strlen(text), text);
     http_answer_own(request, 503, "Retry-After: 1\r\n", text, true, bufferevent_get_output(socket));
-    tcp_socket_linger(gateway, &socket, REFUSAL_LINGER_MS);
+    tcp_socket_linger(gateway, &socket, NULL, REFUSAL_LINGER_MS);
 }
 
 static void left_while_paused(void *visitor)

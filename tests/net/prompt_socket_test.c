@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -416,7 +417,7 @@ static void silence_is_told_when_it_was_asked_for(void **state)
     prompt_socket_read(&fixture->prompt, true);
     prompt_socket_wait(&fixture->prompt, 1);
     prompt_socket_wait(&fixture->prompt, 0);
-    assert_int_equal(event_pending(&fixture->prompt.readable, EV_TIMEOUT, NULL), 0);
+    assert_int_equal(event_pending(&fixture->socket->ev_read, EV_TIMEOUT, NULL), 0);
     prompt_socket_wait(&fixture->prompt, 1);
     event_base_loop(fixture->base, EVLOOP_ONCE);
     assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_TIMEOUT);
