@@ -45,10 +45,24 @@ def every_peer_is_measured():
     assert len(bars) == len(MEASURES) * len(PEERS), len(bars)
 
 
+def two_sessions_are_measured_on_one_event_loop_and_on_two():
+    with tempfile.TemporaryDirectory() as folder:
+        short = ("--seconds", "0.2", "--repetitions", "1", "--output", folder)
+        bench(*short, "--only", "sessions2", "--peers", "hoody")
+        with open(f"{folder}/results.json", encoding="utf-8") as file:
+            peers = json.load(file)["results"]["sessions2"]
+        with open(f"{folder}/table.md", encoding="utf-8") as file:
+            table = file.read()
+    assert list(peers) == ["one-shard", "two-shards"], peers
+    assert all(values["rate"][0] > 0 and values["busiest"][0] > 0 for values in peers.values()), peers
+    for what in ("| measure | one-shard | two-shards |", "busiest thread for 100,000 requests"):
+        assert what in table, (what, table)
+
+
 def what_is_not_known_is_named():
     for flag in ("--only", "--peers"):
         assert "there is no carrier-pigeon" in bench(flag, "carrier-pigeon", status=2)[1]
 
 
 need("nginx", "haproxy", "sshd", "ssh", "ssh-keygen", "wrk")
-run(every_peer_is_measured, what_is_not_known_is_named)
+run(every_peer_is_measured, two_sessions_are_measured_on_one_event_loop_and_on_two, what_is_not_known_is_named)
