@@ -65,7 +65,13 @@ static int receive_some(struct client *client)
 {
     char bytes[16384];
     struct pollfd readable = {.fd = client->fd, .events = POLLIN};
-    if (poll(&readable, 1, PATIENCE_MS) != 1)
+    int64_t deadline = zclock_mono() + PATIENCE_MS;
+    int ready = 0;
+    do { /* libFuzzer's timer interrupts it */
+        int64_t left = deadline - zclock_mono();
+        ready = poll(&readable, 1, left > 0 ? (int)left : 0);
+    } while (ready < 0 && errno == EINTR);
+    if (ready != 1)
         return -ETIMEDOUT;
     ssize_t length = recv(client->fd, bytes, sizeof bytes, 0);
     if (length < 0)

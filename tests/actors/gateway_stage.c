@@ -42,7 +42,7 @@ static bool receive(struct mailbox *peer, struct message *ret_message)
     int64_t deadline = zclock_mono() + PATIENCE_MS;
     while (!mailbox_receive(peer, ret_message)) {
         int64_t left = deadline - zclock_mono();
-        if (left <= 0 || zmq_poll(&item, 1, (long)left) < 0)
+        if (left <= 0 || (zmq_poll(&item, 1, (long)left) < 0 && errno != EINTR)) /* libFuzzer's timer interrupts it */
             return false;
     }
     return true;
