@@ -192,7 +192,7 @@ def driver_misuse(command):
     if command.argument and not command.argument.startswith("["):
         yield f"{command.argument.strip('.')} is missing", []
     for flag in DRIVER.flags_of(command):
-        if not flag.argument or not flag.commands:
+        if not flag.argument or command.name not in flag.commands[:1]:  # one of its commands will do
             continue
         if flag.is_optional:
             yield f"--{flag.name} must be ", [*argument, f"--{flag.name}=99999999999"]
