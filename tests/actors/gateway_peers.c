@@ -26,7 +26,9 @@ static struct client *connect_to(struct gateway_stage *stage, uint16_t port)
     assert_true((client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
     assert_int_equal(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes), 0);
     address.sin_port = htons(port);
-    assert_int_equal(connect(client->fd, (struct sockaddr *)&address, length), 0);
+    while (connect(client->fd, (struct sockaddr *)&address, length) != 0 && errno != EISCONN)
+        if (errno != EINTR && errno != EALREADY) /* what a signal interrupted goes on */
+            fail_msg("connecting to port %u: %s", port, strerror(errno));
     assert_int_equal(getsockname(client->fd, (struct sockaddr *)&address, &length), 0);
     client->local_port = ntohs(address.sin_port);
     return client;
