@@ -101,8 +101,10 @@ def and_bound_again_under_load():
                 driver.expect(UNBIND_OK, skipping=(STREAM_OPEN, EOF, RESET, WINDOW))
                 bound = driver.bind(port)
             hammer.stop.set()
+            hammer.expect_only(b"life", 502, REFUSED, ABORTED, SILENT)
             driver.close()
-        hammer.expect_only(b"life", 502, REFUSED, ABORTED, SILENT)
+        # Who comes when the driver has gone, and before it is known that it does not come back, is told to try again.
+        hammer.expect_only(b"life", 502, 503, REFUSED, ABORTED, SILENT)
 
 
 run(all_of_them_at_once, and_bound_again_under_load)
