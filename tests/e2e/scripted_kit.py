@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import threading
+import time
 
 from patience import wait_until
 from raw_driver import (
@@ -39,13 +40,14 @@ SESSION = "S-11111111-2222-4333-8444-555555555555"
 
 class Kit:
     """`answers` holds what it answers, of UPGRADE, frame types and CLOSE; a test may change it at any time. Connections are in
-    the order in which they came."""
+    the order in which they came, `arrivals` tells when that was (time.monotonic)."""
 
     def __init__(self, *answers):
         self.answers = set(answers)
         self.refuses = None  # the code with which a BIND is refused
         self.heard = collections.Counter()
         self.connections = []
+        self.arrivals = []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
 
@@ -68,6 +70,7 @@ class Kit:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
+            self.arrivals.append(time.monotonic())
             connection = KitConnection(self, sock)
             self.connections.append(connection)
             threading.Thread(target=connection.run, daemon=True).start()
