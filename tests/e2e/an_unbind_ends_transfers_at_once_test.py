@@ -22,6 +22,7 @@ from harness import (
 )
 from parking import is_listening
 
+THREADS = 3  # that hammer
 EACH = 10  # downloads, uploads, upgraded ones, and visitors who only keep their connection
 
 
@@ -91,7 +92,7 @@ def and_bound_again_under_load():
     with Daemon() as daemon, RawDriver(daemon) as driver:
         bound = driver.bind()
         port = bound["containerPort"]
-        with Hammer(port, threads=3) as hammer:
+        with Hammer(port, THREADS) as hammer:
             for _ in range(30):
                 for _ in range(3):
                     stream, opened = driver.expect_stream(skipping=(EOF, RESET, WINDOW))
@@ -103,8 +104,10 @@ def and_bound_again_under_load():
             hammer.stop.set()
             hammer.expect_only(b"life", 502, REFUSED, ABORTED, SILENT)
             driver.close()
-        # Who comes when the driver has gone, and before it is known that it does not come back, is told to try again.
+        # Who comes when the driver has gone, and before it is known that it does not come back, is told to try again: the last
+        # knock of each thread at most.
         hammer.expect_only(b"life", 502, 503, REFUSED, ABORTED, SILENT)
+        assert hammer.count(503) <= THREADS, hammer.seen
 
 
 run(all_of_them_at_once, and_bound_again_under_load)
