@@ -532,11 +532,12 @@ void kit_begin(uint64_t with_seed)
     kit.step = 0;
     kit.random_state = kit.seed * 0x9e3779b97f4a7c15;
     kit.now_ms = 1000000;
-    kit.last_connection = kit.last_secondary = kit.kills_asked = kit.kills_answered = 0;
-    memset(kit.connections, 0, sizeof kit.connections);
+    /* Only those that were used: an explorer begins anew at each of its states. */
+    memset(kit.connections, 0, (kit.last_connection + 1) * sizeof kit.connections[0]);
+    memset(kit.secondaries, 0, (kit.last_secondary + 1) * sizeof kit.secondaries[0]);
     memset(kit.listeners, 0, sizeof kit.listeners);
     memset(kit.drivers, 0, sizeof kit.drivers);
-    memset(kit.secondaries, 0, sizeof kit.secondaries);
+    kit.last_connection = kit.last_secondary = kit.kills_asked = kit.kills_answered = 0;
     zsys_handler_set(NULL);
     for (uint32_t shard = 0; shard < kit.options.shards; shard++)
         assert_non_null(kit.gateways[shard] = mailbox_new(ACTOR_ws_gateway, shard, &quiet));
