@@ -88,12 +88,12 @@ static void tell_written(struct bufferevent *socket)
         on_written(socket, owner);
 }
 
-/* The system does not let us wait until there is room. As any failed write. */
-static void tell_stuck(struct bufferevent *socket)
+static void tell_write_failed(struct bufferevent *socket, int error)
 {
     bufferevent_event_cb on_event = NULL;
     void *owner = NULL;
     bufferevent_getcb(socket, NULL, NULL, &on_event, &owner);
+    EVUTIL_SET_SOCKET_ERROR(error);
     if (on_event)
         on_event(socket, BEV_EVENT_WRITING | BEV_EVENT_ERROR, owner);
 }
@@ -118,9 +118,17 @@ static ssize_t send_front(evutil_socket_t fd, struct evbuffer *output, size_t mo
     return sendmsg(fd, &message, flags);
 }
 
+/* libevent tries again. */
+static bool may_pass(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
+/* A socket tells of a reset once, to the first who asks: to the next write it says EPIPE, and to the next read that all
+ * ended well (tcp_sendmsg, tcp_recvmsg). So libevent must not ask after us. */
 void prompt_socket_write(struct prompt_socket *prompt)
 {
-    if (!prompt->waits_in || is_left_to_libevent(prompt))
+    if (!prompt->waits_in || is_left_to_libevent(prompt) || prompt->error != 0)
         return;
     struct evbuffer *output = bufferevent_get_output(prompt->socket);
     ssize_t written = 0;
@@ -132,6 +140,8 @@ void prompt_socket_write(struct prompt_socket *prompt)
         check(evbuffer_drain(output, (size_t)written) == 0);
         (void)evbuffer_freeze(output, 1);
         prompt->has_written = true;
+    } else if (written < 0 && !may_pass(errno)) {
+        prompt->error = errno;
     }
 }
 
@@ -143,8 +153,10 @@ static void finish_writing(struct prompt_socket *prompt)
     bool has_written = prompt->has_written;
     prompt->has_written = false;
     leave_queue(prompt);
-    if (evbuffer_get_length(bufferevent_get_output(socket)) > 0 && bufferevent_enable(socket, EV_WRITE) != 0)
-        tell_stuck(socket);
+    if (prompt->error != 0)
+        tell_write_failed(socket, prompt->error);
+    else if (evbuffer_get_length(bufferevent_get_output(socket)) > 0 && bufferevent_enable(socket, EV_WRITE) != 0)
+        tell_write_failed(socket, errno); /* nobody lets us wait until there is room */
     else if (has_written)
         tell_written(socket);
 }
@@ -228,8 +240,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (leave_to_bulk_read(prompt, fd))
         return;
     ssize_t length = recv(fd, bytes, sizeof bytes, 0);
+    bool was_reset = prompt->error != 0 && prompt->error != EPIPE; /* EPIPE: behind the peer's FIN */
     if (length > 0)
         take_input(prompt, bytes, (size_t)length);
+    else if (length == 0 && was_reset)
+        tell_end(prompt, BEV_EVENT_ERROR, prompt->error);
     else if (length == 0)
         tell_end(prompt, BEV_EVENT_EOF, 0);
     else if (errno != EAGAIN && errno != EINTR)

@@ -44,6 +44,7 @@ struct prompt_socket {
     bool is_corked;                  /* TLS: more than a record is on its way to OpenSSL */
     bool has_written;                /* in this turn, though nobody was told yet */
     bool fin_follows;                /* at the write callback, behind all of the output: both leave together */
+    int error;                       /* errno of our write that failed; 0: none did */
     struct prompt_sockets *waits_in; /* one of the queue's; NULL: nothing is due */
     TAILQ_ENTRY(prompt_socket) link;
 };
@@ -51,7 +52,7 @@ struct prompt_socket {
 void write_queue_init(struct write_queue *queue, void (*wake)(void *owner), void *owner);
 bool write_queue_is_empty(const struct write_queue *queue);
 /* Writes what is due, once for each socket; what becomes due meanwhile waits for the next run. Write callbacks run in
- * here. A socket that fails is left to libevent, which reports it. */
+ * here, and event callbacks of sockets that fail. */
 void write_queue_run(struct write_queue *queue);
 
 /* From now on it writes promptly; whoever enables EV_WRITE again, say because it lingers, ends that. `socket` is
@@ -68,8 +69,8 @@ void prompt_socket_stop_writing(struct prompt_socket *prompt);
  * written by us, nor by libevent unless it is enabled there. Takes NULL. */
 void prompt_socket_end(struct prompt_socket *prompt);
 
-/* Instead of EV_READ, which stays off. An end or an error stops reading before it is told, as does a timeout. false:
- * the system does not let us watch it. */
+/* Instead of EV_READ, which stays off. An end or an error stops reading before it is told, as does a timeout. A reset
+ * that a write of ours has met is an error here, too. false: the system does not let us watch it. */
 bool prompt_socket_read(struct prompt_socket *prompt, bool reads);
 /* BEV_EVENT_TIMEOUT when nothing came for so long while it reads; 0: never. Lasts until it stops reading. */
 void prompt_socket_wait(struct prompt_socket *prompt, unsigned seconds);

@@ -95,19 +95,24 @@ class Process:
                 count += os.readlink(f"/proc/{self.pid}/fd/{fd}").startswith("socket:")
         return count
 
-    def tcp_sockets(self):
-        """Its TCP sockets as the kernel lists them: [(local port, is it a listener)]."""
+    def _tcp_table(self):
+        """The lines of the kernel's table that are its TCP sockets, as fields."""
         inodes = set()
         for fd in os.listdir(f"/proc/{self.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 inodes.add(os.readlink(f"/proc/{self.pid}/fd/{fd}"))
-        sockets = []
         for family in ("tcp", "tcp6"):
             with open(f"/proc/{self.pid}/net/{family}", encoding="ascii") as table:
-                for fields in map(str.split, list(table)[1:]):
-                    if f"socket:[{fields[9]}]" in inodes:
-                        sockets.append((int(fields[1].rsplit(":", 1)[1], 16), fields[3] == "0A"))
-        return sockets
+                lines = list(table)[1:]
+            yield from (fields for fields in map(str.split, lines) if f"socket:[{fields[9]}]" in inodes)
+
+    def tcp_sockets(self):
+        """Its TCP sockets as the kernel lists them: [(local port, is it a listener)]."""
+        return [(int(fields[1].rsplit(":", 1)[1], 16), fields[3] == "0A") for fields in self._tcp_table()]
+
+    def unread_bytes(self):
+        """What waits in its TCP sockets to be read."""
+        return sum(int(fields[4].split(":")[1], 16) for fields in self._tcp_table() if fields[3] != "0A")
 
 
 class Daemon(Process):

@@ -7,6 +7,8 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_struct.h>
 #include <event2/event.h>
+#include <event2/util.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -89,13 +91,35 @@ static void on_taken(void *owner, size_t left)
     fixture->left = left;
 }
 
-static int set_up(void **state)
+static void make_unix_pair(int pair[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+}
+
+static void make_tcp_pair(int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr *name = (struct sockaddr *)&address;
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, name, length), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, name, &length), 0);
+    pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[0], name, length), 0);
+    pair[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    assert_true(pair[1] >= 0);
+    assert_int_equal(evutil_make_socket_nonblocking(pair[0]), 0);
+    close(listener);
+}
+
+static int set_up_with(void **state, void (*make_pair)(int pair[2]))
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     watching_fails = false;
     int pair[2];
     signal(SIGPIPE, SIG_IGN);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    make_pair(pair);
     fixture->base = event_base_new();
     fixture->socket = bufferevent_socket_new(fixture->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
     fixture->peer = pair[1];
@@ -104,6 +128,16 @@ static int set_up(void **state)
     assert_true(prompt_socket_begin(&fixture->prompt, &fixture->queue, fixture->socket, on_taken));
     *state = fixture;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, make_unix_pair);
+}
+
+static int set_up_tcp(void **state)
+{
+    return set_up_with(state, make_tcp_pair);
 }
 
 static int tear_down(void **state)
@@ -208,17 +242,73 @@ static void the_watermark_says_when_writes_are_told(void **state)
     assert_int_equal(fixture->writes, 1);
 }
 
-static void a_socket_that_fails_is_reported_by_libevent(void **state)
+static void a_failed_write_is_told_with_its_error(void **state)
 {
     struct fixture *fixture = *state;
     close(fixture->peer);
     fixture->peer = -1;
     evbuffer_add(output_of(fixture), "lost", 4);
     write_queue_run(&fixture->queue);
-    assert_int_equal(fixture->told, 0);
-    event_base_loop(fixture->base, EVLOOP_ONCE);
     assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->error, EPIPE);
     assert_int_equal(fixture->writes, 0);
+    assert_false(is_armed(fixture));
+}
+
+static void reset_by_peer(struct fixture *fixture)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    assert_int_equal(setsockopt(fixture->peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    close(fixture->peer);
+    fixture->peer = -1;
+}
+
+/* Whoever is told EPIPE takes it for an end that came before. */
+static void a_write_that_meets_a_reset_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    reset_by_peer(fixture);
+    evbuffer_add(output_of(fixture), "lost", 4);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->error, ECONNRESET);
+    evbuffer_add(output_of(fixture), "and more", 8); /* whatever its owner does */
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->error, ECONNRESET);
+}
+
+/* The kernel would call what follows a clean end. */
+static void a_reset_that_a_write_has_met_is_no_clean_end(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(write(fixture->peer, "torn", 4), 4);
+    reset_by_peer(fixture);
+    prompt_socket_read(&fixture->prompt, true);
+    evbuffer_add(output_of(fixture), "lost", 4);
+    prompt_socket_write(&fixture->prompt); /* in the turn in which the rest is read */
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->reads, 1);
+    assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->error, ECONNRESET);
+}
+
+static void a_reset_behind_a_clean_end_takes_nothing_from_it(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(write(fixture->peer, "last", 4), 4);
+    shutdown(fixture->peer, SHUT_WR);
+    reset_by_peer(fixture);
+    prompt_socket_read(&fixture->prompt, true);
+    evbuffer_add(output_of(fixture), "lost", 4);
+    write_queue_run(&fixture->queue);
+    assert_int_equal(fixture->told, BEV_EVENT_WRITING | BEV_EVENT_ERROR);
+    assert_int_equal(fixture->error, EPIPE);
+    fixture->told = 0;
+    event_base_loop(fixture->base, EVLOOP_ONCE);
+    event_base_loop(fixture->base, EVLOOP_NONBLOCK);
+    assert_int_equal(fixture->reads, 1);
+    assert_int_equal(fixture->told, BEV_EVENT_READING | BEV_EVENT_EOF);
 }
 
 static void whoever_cannot_be_waited_for_is_told_at_once(void **state)
@@ -446,7 +536,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_due_while_libevent_writes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_added_while_the_queue_runs_waits_for_the_next_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_watermark_says_when_writes_are_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_socket_that_fails_is_reported_by_libevent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_write_is_told_with_its_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_write_that_meets_a_reset_says_so, set_up_tcp, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_that_a_write_has_met_is_no_clean_end, set_up_tcp, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_behind_a_clean_end_takes_nothing_from_it, set_up_tcp, tear_down),
         cmocka_unit_test_setup_teardown(whoever_cannot_be_waited_for_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_listens_to_nothing_is_told_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_goes_out_at_once_is_not_waited_for, set_up, tear_down),
