@@ -13,6 +13,7 @@
 
 #include "admin_http.h"
 #include "binding_registry.h"
+#include "crash.h"
 #include "gateway_shards.h"
 #include "heap.h"
 #include "mailbox.h"
@@ -173,6 +174,7 @@ int main(int argc, char *argv[])
     heap_keep_freed();
     if (!open_standard_descriptors())
         return EXIT_FAILURE;
+    crash_is_told("hoody-tunneld");
     switch (options_read(&options, argc, argv, environ, error, sizeof error)) {
     case OPTIONS_OK:
         status = run(&options);

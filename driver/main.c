@@ -1,5 +1,6 @@
 /* hoody-tunnel: the laptop side of the tunnel. */
 #include "admin/operator.h"
+#include "crash.h"
 #include "heap.h"
 #include "options.h"
 #include "tunnel_commands.h"
@@ -37,6 +38,7 @@ int main(int argc, char *argv[])
     struct options options = {0};
     char error[USAGE_ERROR_BYTES];
 
+    crash_is_told("hoody-tunnel");
     heap_keep_freed();
     if (!options_parse(argc, argv, getenv, &options, error)) {
         fprintf(stderr, "hoody-tunnel: %s\nTry: %s\n", error, options_help_hint(options.command));

@@ -1,6 +1,7 @@
 #include "terminal/terminal.h"
 
 #include "check.h"
+#include "crash.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -80,34 +81,19 @@ static bool say(const struct terminal_screen *screen, const char *text, size_t l
 static struct termios crash_before;
 static volatile sig_atomic_t crash_has_keys;
 
-static const int CRASHES[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-
-static void on_crash(int number)
+static void on_crash(void)
 {
     ssize_t written = write(STDOUT_FILENO, LEAVE, strlen(LEAVE));
     (void)written;
     if (crash_has_keys != 0)
         tcsetattr(STDIN_FILENO, TCSANOW, &crash_before);
-    raise(number); /* as it would have been: the handler was for once */
 }
 
-/* Whoever handles crashes already (a sanitizer) knows better. */
 static void watch_crashes(const struct terminal_screen *screen)
 {
-    struct sigaction ours = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND}, theirs;
     crash_before = screen->before;
     crash_has_keys = screen->has_keys;
-    for (size_t i = 0; i < sizeof CRASHES / sizeof *CRASHES; i++)
-        if (sigaction(CRASHES[i], NULL, &theirs) == 0 && theirs.sa_handler == SIG_DFL)
-            sigaction(CRASHES[i], &ours, NULL);
-}
-
-static void forget_crashes(void)
-{
-    struct sigaction ours;
-    for (size_t i = 0; i < sizeof CRASHES / sizeof *CRASHES; i++)
-        if (sigaction(CRASHES[i], NULL, &ours) == 0 && ours.sa_handler == on_crash)
-            signal(CRASHES[i], SIG_DFL);
+    crash_call_first(on_crash);
 }
 
 /* ---- in and out ---- */
@@ -138,7 +124,7 @@ void terminal_screen_leave(struct terminal_screen *screen)
         tcflush(STDIN_FILENO, TCIFLUSH);
         tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
     }
-    forget_crashes();
+    crash_call_first(NULL);
 }
 
 bool terminal_screen_draw(const struct terminal_screen *screen, const char *text)

@@ -63,6 +63,18 @@ def a_crash_leaves_no_core_unless_asked():
                 assert left, "asked for, and not there: then the other half of this test shows nothing"
 
 
+def a_crash_is_told_in_one_line():
+    """Through the filter; where it happened is shown by net/crash_test and the faults."""
+    if is_instrumented():
+        return  # a sanitizer tells it
+    daemon = Daemon()
+    wait_until(daemon.is_up, "the daemon answers")
+    daemon.process.send_signal(signal.SIGSEGV)
+    daemon.wait()
+    assert daemon.process.returncode == -signal.SIGSEGV, daemon.process.returncode
+    assert daemon.stderr().splitlines()[-1] == "hoody-tunneld: crashed: SIGSEGV, which another process sent", daemon.stderr()
+
+
 def nobody_is_enough():
     """Where the daemon's files can be read by all."""
     if os.geteuid() != 0:
@@ -84,5 +96,6 @@ def nobody_is_enough():
 harness.run(
     every_thread_is_filtered,
     a_crash_leaves_no_core_unless_asked,
+    a_crash_is_told_in_one_line,
     nobody_is_enough,
 )

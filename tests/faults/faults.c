@@ -185,23 +185,31 @@ static _Unwind_Reason_Code on_crash_frame(struct _Unwind_Context *context, void 
     return _URC_END_OF_STACK;
 }
 
-/* Whose fault it is: the C library itself only does as it is told. */
-static void on_crash(int number)
+static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGABRT};
+enum { CRASH_COUNT = sizeof CRASHES / sizeof *CRASHES };
+static struct sigaction programs_own[CRASH_COUNT];
+
+/* Whose fault it is: the C library itself only does as it is told. Then the program has its say. */
+static void on_crash(int number, siginfo_t *info, void *context)
 {
+    (void)context;
     const struct module *module = NULL;
     is_inside = true;
     _Unwind_Backtrace(on_crash_frame, &module);
     record("crashed ", module != NULL ? module->name : "?");
-    raise(number); /* the handler is used up */
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        if (CRASHES[i] == number)
+            sigaction(number, &programs_own[i], NULL);
+    if (info->si_code <= 0) /* sent; a fault comes again by itself */
+        raise(number);
 }
 
 static void watch_for_crashes(void)
 {
-    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+    struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = (int)(SA_SIGINFO | SA_NODEFER)};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, NULL);
-    sigaction(SIGBUS, &action, NULL);
-    sigaction(SIGABRT, &action, NULL);
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        sigaction(CRASHES[i], &action, &programs_own[i]);
 }
 
 /* The call at hand is to fail. */

@@ -35,13 +35,14 @@ NOTHING, COST, ENDED, CHECKED, LIBRARY_ENDED, LIBRARY_CRASHED, BAD = (
     "it ended with a clear line",
     "it ended by a check",
     "a library ended it, with a line",
-    "a library crashed for want of memory of its own",
+    "a library crashed for want of memory of its own, with a line",
     "BROKEN",
 )
 OUTCOMES = (NOTHING, COST, ENDED, CHECKED, LIBRARY_ENDED, LIBRARY_CRASHED, BAD)
 LIBRARY_LINE = re.compile(
     r"OUT OF MEMORY|bad_alloc|Assertion `|Assertion failed|\(src/[a-z_]+\.cpp:\d+\)|\[err\]|what\(\):|evutil|Bad file descriptor"
 )
+LAST_LINE = re.compile(r": crashed: SIG[A-Z]+ at address 0x[0-9a-f]+ in \S+\+0x[0-9a-f]+; ")  # net/crash.h
 
 
 class Run:
@@ -75,7 +76,7 @@ def judge(run, life, process, verdict):
         run.outcome, run.why = CHECKED, next(line for line in lines if "broken invariant" in line)
     elif status == -signal.SIGABRT and LIBRARY_LINE.search(words):
         run.outcome, run.why = LIBRARY_ENDED, next(line for line in lines if LIBRARY_LINE.search(line))
-    elif status is not None and status < 0 and run.site and run.is_crash_of_library():
+    elif status is not None and status < 0 and run.site and LAST_LINE.search(words) and run.is_crash_of_library():
         run.outcome, run.why = LIBRARY_CRASHED, f"{run.crashed}: {signal.Signals(-status).name}"
     elif status is None or status < 0:
         run.outcome, run.why = BAD, f"ended by signal {signal.Signals(-status).name if status else '?'}: {last[-LAST_WORDS:]}"
