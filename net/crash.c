@@ -98,6 +98,8 @@ static void tell(int number, const siginfo_t *info, const void *context, bool is
         add(&line, " in ");
         add_place(&line, instruction_of(context));
         add(&line, "; unless memory had run out this is a bug: please report it with this line\n");
+    } else if (info->si_pid == getpid()) { /* abort() */
+        add(&line, "; unless a line above says why, memory had run out\n");
     } else {
         add(&line, ", which another process sent\n");
     }
@@ -111,8 +113,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
     int error = errno;
     if (call_first != NULL)
         call_first();
-    if (number != SIGABRT)
-        tell(number, info, context, is_ours);
+    tell(number, info, context, is_ours);
     errno = error;
     if (!is_ours)
         raise(number); /* as it would have been: the handler was for once; what is ours comes again by itself */

@@ -42,7 +42,7 @@ OUTCOMES = (NOTHING, COST, ENDED, CHECKED, LIBRARY_ENDED, LIBRARY_CRASHED, BAD)
 LIBRARY_LINE = re.compile(
     r"OUT OF MEMORY|bad_alloc|Assertion `|Assertion failed|\(src/[a-z_]+\.cpp:\d+\)|\[err\]|what\(\):|evutil|Bad file descriptor"
 )
-LAST_LINE = re.compile(r": crashed: SIG[A-Z]+ at address 0x[0-9a-f]+ in \S+\+0x[0-9a-f]+; ")  # net/crash.h
+LAST_LINE = re.compile(r": crashed: SIG[A-Z]+( at address 0x[0-9a-f]+ in \S+\+0x[0-9a-f]+)?; ")  # net/crash.h
 
 
 class Run:

@@ -13,6 +13,8 @@ from roaming_driver import COMPLETE, PIECE, body
 
 HEAD_MAX = 65536
 RAW_HEAD = struct.Struct(">QQQ")  # number, bytes up, bytes down
+TORN = 1 << 63  # with the bytes down: they are not all
+TORN_KIND = "torn-"
 
 
 class Wrong(Exception):
@@ -153,7 +155,8 @@ async def serve_http(service, reader, writer):
 
 
 async def answer(reader, writer, method, fields, kind, number, up, down, pace_s):
-    """kind: how the answer is framed; "events" has no upload."""
+    """kind: how the answer is framed, with "torn-" before it when it ends by a reset; "events" has no upload."""
+    is_torn, kind = kind.startswith(TORN_KIND), kind.removeprefix(TORN_KIND)
     if "transfer-encoding" in fields:
         read = chunk_reader(reader)
     else:
@@ -172,6 +175,9 @@ async def answer(reader, writer, method, fields, kind, number, up, down, pace_s)
             else:
                 is_chunked = kind == "chunked"
                 await send_body(writer, number, down, pace_s, chunk if is_chunked else bytes)
+        if is_torn:
+            reset_on_close(writer)
+            raise CutShort
         came = await upload
         if came != up:
             raise Wrong(f"of {number} came {came} bytes of {up}, as if they were all")
@@ -190,7 +196,10 @@ async def serve_raw(service, reader, writer):
     upload = asyncio.create_task(check_body(end_reader(reader), number, up))
     try:
         writer.write(struct.pack(">Q", number))
-        await send_body(writer, number, down, 0)
+        await send_body(writer, number, down & ~TORN, 0)
+        if down & TORN:
+            reset_on_close(writer)
+            raise CutShort
         came = await upload
         if came > up:
             raise Wrong(f"of {number} came {came} bytes, more than the {up} sent")

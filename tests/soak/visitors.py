@@ -9,7 +9,7 @@ import websockets
 
 from line import reset_on_close
 from roaming_driver import COMPLETE, PIECE, body
-from service import RAW_HEAD, Wrong, chunk, chunk_reader, end_reader, length_reader, CutShort
+from service import RAW_HEAD, TORN, TORN_KIND, CutShort, Wrong, chunk, chunk_reader, end_reader, length_reader
 
 POLITE = (502, 503)  # statuses of a tunnel that is not there for the moment
 SMALL_RECEIVE_BUFFER = 32768
@@ -208,6 +208,19 @@ async def leave_early(port, number, rng):
             reset_on_close(writer)
 
 
+async def be_torn(port, number, rng):
+    """The service resets in the middle of its answer, with bytes for it still on their way."""
+    up, down = rng.randrange(1, 300_000), rng.randrange(1, 300_000)
+    async with connected(port) as (reader, writer):
+        kind = TORN_KIND + rng.choice(("length", "chunked", "close"))
+        writer.write(request("POST", kind, number, up, down, 0, "Transfer-Encoding: chunked\r\n"))
+        try:
+            await both(send_upload(writer, number, up, rng, chunk), expect_answer(reader, number, down))
+        except (OSError, Refused):
+            return  # as it must: reset, or a 502 when the reset was faster than the head
+        raise Wrong(f"{number} was told that an answer is whole which was torn")
+
+
 async def talk_in_messages(port, number, rng):
     try:
         async with websockets.connect(
@@ -270,6 +283,17 @@ async def expect_raw(reader, number, down, pace_s):
         raise Torn(f"{number}: a clean end after {place} of {len(expected)} bytes")
 
 
+async def pull_torn(port, number, rng):
+    up, down = rng.randrange(1, 300_000), rng.randrange(300_000)
+    async with connected(port) as (reader, writer):
+        writer.write(RAW_HEAD.pack(number, up, down | TORN))
+        try:
+            await both(send_upload(writer, number, up, rng), expect_raw(reader, number, down, 0.0))
+        except (OSError, Refused):
+            return
+        raise Wrong(f"{number} was told that a stream is whole which was torn")
+
+
 async def pull_slowly(port, number, rng):
     await exchange_raw(port, number, 1000, rng.randrange(200_000, 2_000_000), rng, SMALL_RECEIVE_BUFFER, 0.03)
 
@@ -283,6 +307,6 @@ async def leave_pull_early(port, number, rng):
         reset_on_close(writer)  # a clean end would say that this was all
 
 
-HTTP = {ask_once: 8, exchange: 4, keep_on_asking: 5, read_slowly: 2, hear_events: 2, leave_early: 3}
+HTTP = {ask_once: 8, exchange: 4, keep_on_asking: 5, read_slowly: 2, hear_events: 2, leave_early: 3, be_torn: 2}
 WEBSOCKET = {talk_in_messages: 6, probe_websocket_service: 2}
-RAW = {pull: 5, pull_slowly: 2, leave_pull_early: 2}
+RAW = {pull: 5, pull_slowly: 2, leave_pull_early: 2, pull_torn: 2}
