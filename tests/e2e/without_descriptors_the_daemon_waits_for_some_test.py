@@ -8,6 +8,7 @@ import resource
 import time
 
 from harness import BIND, BIND_ERR, EOF, HELLO_OK, Daemon, RawDriver, Visitor, bound_port, frame, hello, run, wait_until
+from sockets import free_port
 
 FLAGS = ("--fd-budget", "100000", "--max-binds-per-session", "100")  # the budget is no help here
 VISITORS = 60
@@ -85,7 +86,7 @@ def a_driver_is_let_in_and_binds_later():
         error = driver.expect_json(BIND_ERR)[1]
         assert error["code"] == "INTERNAL" and "Too many open files" in error["message"], error
         allow(daemon, 1024)
-        ports = [driver.bind()["containerPort"] for _ in range(3)]
+        ports = [driver.bind(free_port())["containerPort"] for _ in range(3)]  # which nobody takes while nobody has them
         assert len(daemon.tcp_sockets()) == 5
         allow_no_more(daemon)
         driver.close()
