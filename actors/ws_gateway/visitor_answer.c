@@ -72,7 +72,7 @@ static void on_head(void *arg, const struct response_head *head)
         return;
     }
     visitor_record_answered(visitor);
-    if (visitor->answer.framing == ANSWER_UNTIL_CLOSE)
+    if (visitor->answer.framing == ANSWER_UNTIL_CLOSE || visitor->answer.framing == ANSWER_RAW)
         tcp_socket_need_fin(visitor->socket);
     if (visitor->answer.framing == ANSWER_RAW)
         become_upgraded(visitor);

@@ -53,10 +53,18 @@ static void on_resume_timer(evutil_socket_t fd, short what, void *arg)
     report(arg, true);
 }
 
+static void set_reset_on_close(struct local_connection *connection, bool resets)
+{
+    const struct linger linger = {.l_onoff = resets, .l_linger = 0};
+    setsockopt(bufferevent_getfd(connection->bev), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static void shut_if_empty(struct local_connection *connection)
 {
-    if (connection->ends_when_empty && local_connection_is_flushed(connection))
-        shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
+    if (!connection->ends_when_empty || !local_connection_is_flushed(connection))
+        return;
+    set_reset_on_close(connection, false);
+    shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
@@ -143,11 +151,8 @@ void local_connection_destroy(struct local_connection **p_connection, bool abort
     if (connection == NULL)
         return;
     connection->is_destroyed = true;
-    int fd = bufferevent_getfd(connection->bev);
-    if (aborts) {
-        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    }
+    if (aborts)
+        set_reset_on_close(connection, true);
     prompt_socket_end(&connection->prompt);
     bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
     bufferevent_disable(connection->bev, EV_WRITE);
@@ -194,6 +199,11 @@ void local_connection_write(struct local_connection *connection, struct evbuffer
         http_chunk_write(data, length, output);
     else
         buffer_move(data, output, length);
+}
+
+void local_connection_need_fin(struct local_connection *connection)
+{
+    set_reset_on_close(connection, true);
 }
 
 void local_connection_end_writing(struct local_connection *connection)

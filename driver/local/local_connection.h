@@ -74,6 +74,9 @@ bool local_connection_is_quiet(const struct local_connection *connection);
 
 /* Moves `length` bytes of DATA off `data`, as a chunk or raw. Without a writable socket they count as consumed. */
 void local_connection_write(struct local_connection *connection, struct evbuffer *data, size_t length, bool as_chunk);
+/* What the service gets ends with local_connection_end_writing alone: whatever else closes the connection, our death
+ * included, resets it. */
+void local_connection_need_fin(struct local_connection *connection);
 /* Half-close, behind what is queued. */
 void local_connection_end_writing(struct local_connection *connection);
 

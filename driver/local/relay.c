@@ -140,6 +140,7 @@ void relay_start(struct loop *loop, struct stream *stream, struct local_connecti
     *p_connection = NULL;
     *p_watch = NULL;
     stream_attach(stream, &HANDLER, relay);
+    local_connection_need_fin(relay->connection);
     local_connection_own(relay->connection, &EVENTS, relay);
     if (evbuffer_get_length(held) > 0)
         local_connection_write(relay->connection, held, evbuffer_get_length(held), false);

@@ -11,7 +11,9 @@ from sockets import receive_all, receive_head
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
 SWITCHED = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
-TAKEN_BY_NOBODY = 3300000  # bytes: more than the kernel keeps for a visitor, less than it and the stream's window
+CLOSE_WAIT = 8
+WINDOW = "8MiB"
+TAKEN_BY_NOBODY = 6000000  # bytes: more than the kernel keeps for a visitor, less than the window
 
 
 class Service(Origin):
@@ -54,7 +56,7 @@ KINDS = ((Expose, upgraded), (Pull, pulled))
 def tunnel(kind, begin, **visitor):
     """Either program may be dead at the end."""
     with Service() as service:
-        daemon = Daemon().__enter__()
+        daemon = Daemon("--stream-window", WINDOW).__enter__()
         driver = kind(daemon, service.port).__enter__()
         try:
             with Visitor(driver.port, **visitor) as guest:
@@ -103,7 +105,7 @@ def the_driver_is_killed():
 
 def knows_an_end(driver):
     """A FIN has come, and nothing waits in front of it."""
-    return driver.unread_bytes() == 0 and any(fields[3] == "08" for fields in driver._tcp_table())  # CLOSE_WAIT
+    return driver.unread_bytes() == 0 and CLOSE_WAIT in driver.tcp_states()
 
 
 def the_daemon_ends_before_a_visitor_has_taken_all():

@@ -110,6 +110,10 @@ class Process:
         """Its TCP sockets as the kernel lists them: [(local port, is it a listener)]."""
         return [(int(fields[1].rsplit(":", 1)[1], 16), fields[3] == "0A") for fields in self._tcp_table()]
 
+    def tcp_states(self):
+        """Of its TCP sockets, as the kernel numbers them (tcp_states.h)."""
+        return [int(fields[3], 16) for fields in self._tcp_table()]
+
     def unread_bytes(self):
         """What waits in its TCP sockets to be read."""
         return sum(int(fields[4].split(":")[1], 16) for fields in self._tcp_table() if fields[3] != "0A")
