@@ -100,6 +100,17 @@ static bool try_next(struct dial *dial)
     return false;
 }
 
+/* Nobody listens there, and the kernel has given us that very port: to connect is then a simultaneous open of both ends
+ * at once (RFC 9293 section 3.5), and what we say we would hear. */
+static bool is_with_itself(int fd)
+{
+    struct sockaddr_storage own = {0}, peer = {0};
+    socklen_t own_length = sizeof own, peer_length = sizeof peer;
+    return getsockname(fd, (struct sockaddr *)&own, &own_length) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0 && own_length == peer_length &&
+           memcmp(&own, &peer, own_length) == 0;
+}
+
 static void on_dial_event(evutil_socket_t fd, short what, void *arg)
 {
     struct dial *dial = arg;
@@ -108,6 +119,8 @@ static void on_dial_event(evutil_socket_t fd, short what, void *arg)
         dial->error = ETIMEDOUT;
         if ((what & EV_WRITE) != 0)
             check(getsockopt(fd, SOL_SOCKET, SO_ERROR, &dial->error, &length) == 0);
+        if (dial->error == 0 && is_with_itself(fd))
+            dial->error = ECONNREFUSED;
         dial->fd = -1;
         if (dial->error == 0) {
             dial->done(dial->owner, fd, 0);
