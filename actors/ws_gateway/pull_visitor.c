@@ -244,10 +244,13 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
 {
     (void)reason;
     struct pull_visitor *visitor = arg;
+    const bool is_over = visitor->answer_ended && visitor->stream->eof_sent;
     visitor->stream = NULL;
     if (is_gone(visitor))
         return;
-    if (code == CODE_NO_ERROR && visitor->answer_ended)
+    if (is_over && code != CODE_ENHANCE_YOUR_CALM)
+        close_visitor(visitor, "complete"); /* whatever becomes of the driver: all it has to take is here */
+    else if (code == CODE_NO_ERROR && visitor->answer_ended)
         close_visitor(visitor, "the service reads no more");
     else
         abort_visitor(visitor, error_code_text(code));

@@ -134,6 +134,7 @@ static void describe_reset(const char *what, uint32_t code, struct span reason, 
 static void on_reset(void *arg, uint32_t code, struct span reason)
 {
     struct visitor *visitor = arg;
+    const bool both_ended = visitor->answer_ended && visitor->stream->eof_sent;
     visitor->stream = NULL;
     if (visitor->phase == VISITOR_GONE)
         return;
@@ -141,6 +142,10 @@ static void on_reset(void *arg, uint32_t code, struct span reason)
     if (visitor->phase == VISITOR_EXCHANGE && visitor->answer_ended && code != CODE_ENHANCE_YOUR_CALM) {
         visitor_settle(visitor);
         visitor_set_deadline(visitor, false);
+        return;
+    }
+    if (visitor->phase == VISITOR_UPGRADED && both_ended && code != CODE_ENHANCE_YOUR_CALM) {
+        visitor_close(visitor); /* whatever becomes of the driver: all it has to take is here */
         return;
     }
     if (visitor->phase == VISITOR_UPGRADED && visitor->answer_ended && code == CODE_NO_ERROR) {
