@@ -25,6 +25,7 @@ struct loop {
     struct http_reader_pool heads;
     struct loop_tasks tasks;
     struct loop_tasks running;
+    struct loop_orphans orphans;
     struct doomed *doomed;
     size_t count;
     size_t capacity;
@@ -91,6 +92,7 @@ struct loop *loop_new(void)
     loop->base = event_base_new();
     TAILQ_INIT(&loop->tasks);
     TAILQ_INIT(&loop->running);
+    TAILQ_INIT(&loop->orphans);
     write_queue_init(&loop->writes, wake_turn_end, loop);
     if (loop->base != NULL)
         loop->turn_end = evtimer_new(loop->base, on_turn_end, loop);
@@ -105,6 +107,8 @@ void loop_destroy(struct loop **p_loop)
     *p_loop = NULL;
     if (loop == NULL)
         return;
+    for (struct loop_orphan *orphan; (orphan = TAILQ_FIRST(&loop->orphans)) != NULL;)
+        orphan->destroy(orphan->self);
     reap_all(loop);
     if (loop->turn_end != NULL)
         event_free(loop->turn_end);
@@ -147,6 +151,16 @@ void loop_cancel(struct loop_task *task)
     if (task->waits_in != NULL)
         TAILQ_REMOVE(task->waits_in, task, entry);
     task->waits_in = NULL;
+}
+
+void loop_adopt(struct loop *loop, struct loop_orphan *orphan)
+{
+    TAILQ_INSERT_TAIL(&loop->orphans, orphan, entry);
+}
+
+void loop_let_go(struct loop *loop, struct loop_orphan *orphan)
+{
+    TAILQ_REMOVE(&loop->orphans, orphan, entry);
 }
 
 struct write_queue *loop_writes(struct loop *loop)

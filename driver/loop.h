@@ -21,9 +21,18 @@ struct loop_task {
     TAILQ_ENTRY(loop_task) entry;
 };
 
+/* Who has outlived its owner and has one thing to do yet. Embedded. `destroy` is called when the loop ends before that,
+ * and lets go. */
+struct loop_orphan {
+    void (*destroy)(void *self);
+    void *self;
+    TAILQ_ENTRY(loop_orphan) entry;
+};
+TAILQ_HEAD(loop_orphans, loop_orphan);
+
 /* The process ignores SIGPIPE from now on. NULL: the system has no event mechanism left for us. */
 struct loop *loop_new(void);
-/* Destroys what still waits for it. Everything that used the loop must have ended before. */
+/* Destroys what still waits for it, and orphans. Everything else that used the loop must have ended before. */
 void loop_destroy(struct loop **p_loop);
 
 struct event_base *loop_base(const struct loop *loop);
@@ -40,6 +49,10 @@ struct http_reader_pool *loop_heads(struct loop *loop);
 
 /* Takes `object`; calls destroy(object) soon, from the loop itself. */
 void loop_reap(struct loop *loop, void (*destroy)(void *object), void *object);
+
+void loop_adopt(struct loop *loop, struct loop_orphan *orphan);
+/* It is done. */
+void loop_let_go(struct loop *loop, struct loop_orphan *orphan);
 
 /* Runs until loop_stop. */
 void loop_run(struct loop *loop);

@@ -212,6 +212,12 @@ void local_connection_end_writing(struct local_connection *connection)
     shut_if_empty(connection);
 }
 
+void local_connection_write_within(struct local_connection *connection, unsigned seconds)
+{
+    const struct timeval wait = {.tv_sec = seconds};
+    bufferevent_set_timeouts(connection->bev, NULL, &wait);
+}
+
 bool local_connection_is_quiet(const struct local_connection *connection)
 {
     return !connection->cannot_write && !connection->has_end && !has_input(connection) &&

@@ -79,6 +79,8 @@ void local_connection_write(struct local_connection *connection, struct evbuffer
 void local_connection_need_fin(struct local_connection *connection);
 /* Half-close, behind what is queued. */
 void local_connection_end_writing(struct local_connection *connection);
+/* From now on LOCAL_WRITE_FAILED when the service takes nothing for so long. */
+void local_connection_write_within(struct local_connection *connection, unsigned seconds);
 
 void local_connection_pause_reading(struct local_connection *connection);
 void local_connection_resume_reading(struct local_connection *connection);

@@ -6,9 +6,12 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 
+enum { LAST_WORDS_S = 30 /* so long a service may take none of them */ };
+
 struct relay {
     struct loop *loop;
-    struct stream *stream;
+    struct stream *stream;     /* NULL: lost, when both ends had said all and the service had not taken all of it */
+    struct loop_orphan orphan; /* then */
     struct local_connection *connection;
     struct exchange_watch *watch; /* NULL: nobody observes, or it was told the end */
     bool kit_ended;
@@ -17,6 +20,8 @@ struct relay {
 
 static void end_relay(struct relay *relay, bool aborts)
 {
+    if (relay->stream == NULL)
+        loop_let_go(relay->loop, &relay->orphan);
     local_connection_destroy(&relay->connection, aborts);
     loop_reap(relay->loop, free, relay);
 }
@@ -27,7 +32,8 @@ static void finish_if_complete(struct relay *relay)
         return;
     if (relay->kit_ended) {
         exchange_watch_complete(&relay->watch);
-        stream_detach(relay->stream);
+        if (relay->stream != NULL)
+            stream_detach(relay->stream);
         end_relay(relay, false);
     } else if (relay->connection->cannot_write) {
         stream_refuse_more(relay->stream); /* who sends into the void must be told */
@@ -58,11 +64,25 @@ static void on_room(void *handler)
         local_connection_resume_reading(relay->connection);
 }
 
+static void destroy_orphan(void *self)
+{
+    end_relay(self, true);
+}
+
 static void on_gone(void *handler, enum stream_gone how, const char *why)
 {
     struct relay *relay = handler;
     exchange_watch_gone(&relay->watch, how, why);
-    end_relay(relay, true);
+    if (how != STREAM_LOST || !relay->kit_ended || !relay->local_ended) {
+        end_relay(relay, true);
+        return;
+    }
+    /* What the visitor has said to its end is the service's, say when the daemon drains: nothing runs there any more.
+     */
+    relay->stream = NULL;
+    relay->orphan = (struct loop_orphan){.destroy = destroy_orphan, .self = relay};
+    loop_adopt(relay->loop, &relay->orphan);
+    local_connection_write_within(relay->connection, LAST_WORDS_S);
 }
 
 static const struct stream_handler HANDLER = {
@@ -94,7 +114,8 @@ static void on_input(void *owner)
 static void on_consumed(void *owner, size_t bytes)
 {
     struct relay *relay = owner;
-    stream_consumed(relay->stream, bytes);
+    if (relay->stream != NULL)
+        stream_consumed(relay->stream, bytes);
 }
 
 static void on_flushed(void *owner)
