@@ -264,6 +264,22 @@ static void after_a_failed_write_data_counts_as_consumed(void **state)
     evbuffer_free(data);
 }
 
+static void a_service_that_takes_nothing_is_given_up_when_that_was_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct evbuffer *data = filler(BIG);
+    local_connection_write(fixture->connection, data, BIG, false);
+    run(fixture);
+    assert_int_equal(fixture->ends, 0);
+    local_connection_write_within(fixture->connection, 1);
+    while (fixture->ends == 0)
+        event_base_loop(loop_base(fixture->loop), EVLOOP_ONCE);
+    assert_int_equal(fixture->end, LOCAL_WRITE_FAILED);
+    assert_int_equal(fixture->consumed, BIG);
+    assert_true(local_connection_is_flushed(fixture->connection));
+    evbuffer_free(data);
+}
+
 static void staleness_is_seen_before_the_loop_tells(void **state)
 {
     struct fixture *fixture = *state;
@@ -292,6 +308,7 @@ int main(void)
         CONNECTION_TEST(chunks_count_only_their_bytes),
         CONNECTION_TEST(half_close_comes_behind_what_waits),
         CONNECTION_TEST(after_a_failed_write_data_counts_as_consumed),
+        CONNECTION_TEST(a_service_that_takes_nothing_is_given_up_when_that_was_asked_for),
         CONNECTION_TEST(staleness_is_seen_before_the_loop_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
