@@ -90,6 +90,7 @@ enum visitor_deadline {
 struct deadline_list {
     TAILQ_HEAD(, visitor) visitors;
     struct event *timer;
+    unsigned looks; /* how often the loop has gone around since the first of them was due */
 };
 
 struct gateway_counts {

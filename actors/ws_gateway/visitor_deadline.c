@@ -3,11 +3,15 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "bulk_read.h"
 #include "tcp_socket.h"
 #include "tunnel_session.h"
 #include "visitor.h"
 
-enum { HALF_CLOSED_MS = 30000 /* old drivers never end a stream after the kit's EOF */ };
+enum {
+    HALF_CLOSED_MS = 30000, /* old drivers never end a stream after the kit's EOF */
+    LOOKS_MAX = 16,         /* turns, in each of which epoll tells of twice as many sockets as before, from 32 */
+};
 
 static uint64_t wait_ms(const struct gateway *gateway, enum visitor_deadline kind)
 {
@@ -133,6 +137,18 @@ static void on_deadline(struct visitor *visitor, enum visitor_deadline kind)
     }
 }
 
+static bool is_unheard(const struct visitor *visitor)
+{
+    return visitor->prompt.reads && bulk_read_waiting(bufferevent_getfd(visitor->socket)) > 0;
+}
+
+/* After a freeze of this process what was waited for lies in the sockets, and the clock alone would call it late: so the
+ * loop asks for them once more, and again while it has not told of all. Whoever never stops sending gains a few turns. */
+static bool should_look_again(const struct deadline_list *list, const struct visitor *late)
+{
+    return list->looks == 0 || (list->looks < LOOKS_MAX && is_unheard(late));
+}
+
 /* What is over is over at once: none of them may put itself back in front of the others. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -143,9 +159,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     uint64_t now_ms = monotonic_ms();
     while ((visitor = TAILQ_FIRST(&list->visitors)) && visitor->deadline_ms <= now_ms) {
         enum visitor_deadline kind = visitor->deadline_kind;
+        if (should_look_again(list, visitor)) {
+            list->looks++;
+            event_add(list->timer, &(struct timeval){0});
+            return;
+        }
         leave_list(visitor);
         on_deadline(visitor, kind);
     }
+    list->looks = 0;
     if (visitor) {
         struct timeval after = gateway_timeval(visitor->deadline_ms - now_ms);
         event_add(list->timer, &after);

@@ -151,10 +151,12 @@ void local_connection_destroy(struct local_connection **p_connection, bool abort
     if (connection == NULL)
         return;
     connection->is_destroyed = true;
-    if (aborts)
-        set_reset_on_close(connection, true);
-    prompt_socket_end(&connection->prompt);
     bufferevent_setcb(connection->bev, NULL, NULL, NULL, NULL);
+    if (aborts) {
+        prompt_socket_write(&connection->prompt); /* what came before the end is there before it, as of one peer */
+        set_reset_on_close(connection, true);
+    }
+    prompt_socket_end(&connection->prompt);
     bufferevent_disable(connection->bev, EV_WRITE);
     evtimer_del(connection->resume_timer);
     loop_reap(connection->loop, free_connection, connection);

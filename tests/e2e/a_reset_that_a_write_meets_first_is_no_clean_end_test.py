@@ -1,29 +1,16 @@
 """A reset is passed on as one, also to whom it becomes known only because bytes were on their way there: the kernel tells of it once,
 to the first who asks, and calls it a clean end afterwards (section 6, RESET)."""
 
-import contextlib
-import os
-import signal
 import socket
 
 from harness import Expose, run
 from patience import wait_until
-from raw_bytes import KINDS, expect_reset, tunnel
+from raw_bytes import KINDS, expect_reset, stopped, tunnel
 from sockets import receive_head
 from strict_answer import AnswerReader, abort
 
 HALF_AN_UPLOAD = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 8\r\n\r\nhalf"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhalf"
-
-
-@contextlib.contextmanager
-def stopped(process):
-    """Its end of each socket, and with it the order in which it hears of what happens meanwhile, is the test's."""
-    os.kill(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process.pid, signal.SIGCONT)
 
 
 def reset_while_written(between, other_side, resetting, last_words=b"torn"):

@@ -1,7 +1,9 @@
 """Connections that carry raw bytes through a tunnel, upgraded or pulled, both ends of which are the test's."""
 
 import contextlib
+import os
 import queue
+import signal
 import socket
 
 from origin import Origin
@@ -68,6 +70,16 @@ def tunnel(kind, **visitor):
                 process.wait()
                 process.check_sanitizers()
             driver.process.stdout.close()
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """Its end of each socket, and with it the order in which it hears of what happens meanwhile, is the test's."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
 
 
 def expect_reset(who, sock):
