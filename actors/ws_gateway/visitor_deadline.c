@@ -142,8 +142,9 @@ static bool is_unheard(const struct visitor *visitor)
     return visitor->prompt.reads && bulk_read_waiting(bufferevent_getfd(visitor->socket)) > 0;
 }
 
-/* After a freeze of this process what was waited for lies in the sockets, and the clock alone would call it late: so the
- * loop asks for them once more, and again while it has not told of all. Whoever never stops sending gains a few turns. */
+/* After a freeze of this process what was waited for lies in the sockets, and the clock alone would call it late: so
+ * the loop asks for them once more, and again while it has not told of all. Whoever never stops sending gains a few
+ * turns. */
 static bool should_look_again(const struct deadline_list *list, const struct visitor *late)
 {
     return list->looks == 0 || (list->looks < LOOKS_MAX && is_unheard(late));
