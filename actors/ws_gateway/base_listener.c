@@ -22,12 +22,19 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     base_connection_accept(base->gateway, fd, peer);
 }
 
+static void accept_later(struct base_listener *base)
+{
+    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
+    event_add(base->accept_again, &pause);
+}
+
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct base_listener *base = arg;
-    evconnlistener_enable(base->listener);
+    if (evconnlistener_enable(base->listener) < 0)
+        accept_later(base);
 }
 
 static void on_accept_error(struct evconnlistener *listener, void *arg)
@@ -35,8 +42,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     struct base_listener *base = arg;
     listener_shed(base->gateway, listener, NULL, (struct bind_id){0});
     evconnlistener_disable(listener);
-    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
-    event_add(base->accept_again, &pause);
+    accept_later(base);
 }
 
 struct base_listener *base_listener_new(struct gateway *gateway)

@@ -140,11 +140,17 @@ static void evict_all(struct binding *binding, bool may_end)
 
 /* ---- accepting ---- */
 
+static void accept_later(struct binding *binding)
+{
+    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
+    event_add(binding->accept_again, &pause);
+}
+
 static void accept_on(struct binding *binding)
 {
     bool may_accept = binding->is_served && binding->gateway->accepting && binding->waiting_fd < 0;
-    if (binding->listener && may_accept)
-        evconnlistener_enable(binding->listener);
+    if (binding->listener && may_accept && evconnlistener_enable(binding->listener) < 0)
+        accept_later(binding); /* or the port would be deaf from now on */
 }
 
 static void take_visitor(struct binding *binding, evutil_socket_t fd, const struct sockaddr *peer, bool has_permit)
@@ -207,8 +213,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     struct binding *binding = arg;
     listener_shed(binding->gateway, listener, &binding->session, binding_id(binding));
     evconnlistener_disable(listener);
-    struct timeval pause = gateway_timeval(ACCEPT_PAUSE_MS);
-    event_add(binding->accept_again, &pause);
+    accept_later(binding);
 }
 
 /* ---- the registry's messages ---- */

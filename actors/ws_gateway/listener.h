@@ -6,7 +6,7 @@
 
 #include "gateway.h"
 
-enum { ACCEPT_PAUSE_MS = 100 /* after EMFILE: accepting at once again would spin */ };
+enum { ACCEPT_PAUSE_MS = 100 /* after EMFILE, or when the system does not let us watch: at once again would spin */ };
 
 /* SO_REUSEADDR, never SO_REUSEPORT. `ip` is numeric. Listens, and accepts when it is enabled. NULL: errno says why. */
 struct evconnlistener *listener_open(struct gateway *gateway, const char *ip, uint32_t port,
