@@ -13,6 +13,13 @@ def expect_fresh(daemon, session):
         assert driver.hello_ok["sessionId"] != session
 
 
+def is_over(daemon, session):
+    """Between its loss and the registry's word a session can be resumed, with nothing."""
+    with resume(daemon, session) as driver:
+        assert driver.hello_ok["resumedBinds"] == [], driver.hello_ok
+        return driver.hello_ok["resumed"] is False
+
+
 def kill(daemon, session):
     assert daemon.request("DELETE", f"/sessions/{session}")[0] == 202
 
@@ -42,8 +49,10 @@ def one_that_held_nothing():
     with Daemon() as daemon:
         with RawDriver(daemon) as driver:
             abort(driver.sock)
+        session = driver.hello_ok["sessionId"]
         wait_until(lambda: daemon.get_json("/sessions")["total"] == 0, "it is gone")
-        expect_fresh(daemon, driver.hello_ok["sessionId"])
+        wait_until(lambda: is_over(daemon, session), "the registry has said that nothing is held")
+        expect_fresh(daemon, session)
         assert daemon.metric("hoody_tunnel_sessions_parked_total") == 0
 
 

@@ -26,7 +26,6 @@ MEMORY = ("malloc", "calloc", "realloc", "posix_memalign")
 CARELESS = ("libczmq", "libzmq", "libpgm", "libsodium", "libcrypto", "libstdc++", "libc.so", "ld-linux")  # OpenSSL, CZMQ and what it stands on
 SHARED = ("accept", "accept4", "recv", "read", "readv", "send", "sendmsg", "write", "writev", "epoll_ctl", "connect", "shutdown")
 LATER = (4, 16)
-LOST_MAX = 4  # visitors, drivers and calls that one failure may cost
 LAST_WORDS = 300  # characters that are shown of a program's
 
 # What may become of a program one of whose calls fails, the best first.
@@ -85,8 +84,6 @@ def judge(run, life, process, verdict):
         run.outcome, run.why = BAD, f"{verdict}; lost: {life.lost}"
     elif status != 0:
         run.outcome, run.why = (ENDED, last[-LAST_WORDS:]) if last else (BAD, f"ended with {status} and says nothing")
-    elif len(life.lost) > LOST_MAX:
-        run.outcome, run.why = BAD, f"it cost too many: {', '.join(life.lost)}"
     elif life.lost:
         run.outcome, run.why = COST, ", ".join(life.lost)
     else:
