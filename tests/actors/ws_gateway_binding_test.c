@@ -2,6 +2,8 @@
 #include "gateway_peers.h"
 
 #include <arpa/inet.h>
+#include <event2/listener.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "session_payloads.h"
@@ -250,6 +252,32 @@ static void a_closed_port_can_be_opened_again(void **state)
     assert_int_equal(gateway_hear(stage, MESSAGE_listener_opened)->listener_opened.port, port);
 }
 
+/* The linker puts this one in its place: the system may refuse to watch a port. */
+int __real_evconnlistener_enable(struct evconnlistener *listener);
+int __wrap_evconnlistener_enable(struct evconnlistener *listener);
+
+static atomic_int refusals_left;
+
+int __wrap_evconnlistener_enable(struct evconnlistener *listener)
+{
+    if (atomic_load(&refusals_left) > 0) {
+        atomic_fetch_sub(&refusals_left, 1);
+        return -1;
+    }
+    return __real_evconnlistener_enable(listener);
+}
+
+static void a_port_that_cannot_be_watched_is_tried_again(void **state)
+{
+    struct gateway_stage *stage = *state;
+    gateway_raise(stage);
+    struct driver *driver = driver_enter(stage);
+    atomic_store(&refusals_left, 2);
+    uint16_t port = driver_bind(driver, 1);
+    driver_visited(driver, port, 2, "/late");
+    assert_int_equal(atomic_load(&refusals_left), 0);
+}
+
 static void a_port_whose_driver_is_away_answers_503(void **state)
 {
     struct gateway_stage *stage = *state;
@@ -452,6 +480,7 @@ int main(void)
         TEST(those_who_may_end_are_ended_by_a_second_close),
         TEST(closing_what_is_not_open_is_answered_too),
         TEST(a_closed_port_can_be_opened_again),
+        TEST(a_port_that_cannot_be_watched_is_tried_again),
         TEST(a_port_whose_driver_is_away_answers_503),
         TEST(a_taken_port_goes_to_the_new_owner),
         TEST(a_port_never_closes_while_it_is_taken),
