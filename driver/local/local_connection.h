@@ -58,7 +58,8 @@ struct local_connection {
 
 /* Takes the connected socket. */
 struct local_connection *local_connection_new(struct loop *loop, int fd);
-/* Closes it, with RST when `aborts`: the service must not take what it got for a whole. No event follows. */
+/* Closes it, with RST when `aborts`, behind what the kernel takes at once: the service must not take what it got for a
+ * whole. No event follows. */
 void local_connection_destroy(struct local_connection **p_connection, bool aborts);
 
 /* From now on its events go to this owner. Input that is there already is reported soon. */

@@ -77,8 +77,7 @@ static void on_gone(void *handler, enum stream_gone how, const char *why)
         end_relay(relay, true);
         return;
     }
-    /* What the visitor has said to its end is the service's, say when the daemon drains: nothing runs there any more.
-     */
+    /* What the visitor has said to its end is the service's: a daemon that drains has no stream any more that runs. */
     relay->stream = NULL;
     relay->orphan = (struct loop_orphan){.destroy = destroy_orphan, .self = relay};
     loop_adopt(relay->loop, &relay->orphan);
